@@ -1,0 +1,143 @@
+"""The holder's decisions about professionals: authorise, withdraw, name the treating doctor, block.
+
+Every action runs inside the door (`gate.enter` holds the transaction and the dossier's lock) and traces
+itself through the entry. Rights are guardian object permissions; history keeps what they were before.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from access.gate import Entry
+from access.models import Block, DossierGrant, Professional, User
+from audit.trail import Event
+
+AUTHORISED = "consult_dossier"
+TREATING = "consult_masked"
+
+
+def account_of(professional: Professional) -> User:
+    """The account of a professional; made when he first signs in or is first named by a holder."""
+    user, _ = User.objects.get_or_create(
+        professional=professional,
+        defaults={
+            "kind": User.Kind.PROFESSIONAL,
+            "first_name": professional.given,
+            "last_name": professional.family,
+        },
+    )
+    return user
+
+
+def authorise(entry: Entry, professional: Professional, until: dt.datetime, *, source: str) -> DossierGrant:
+    """Let this professional consult until a date: a year at most, never without an end (R1111-46)."""
+    now = timezone.now()
+    if not now < until <= now + dt.timedelta(days=settings.AUTHORISATION_DAYS + 1):
+        raise ValidationError(
+            f"Choisissez une fin entre demain et dans {settings.AUTHORISATION_DAYS} jours.", code="until"
+        )
+    user = account_of(professional)
+    if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
+        raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    grant = _give(entry, user, AUTHORISED, until, source)
+    _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source)
+    return grant
+
+
+def withdraw(entry: Entry, professional: Professional) -> None:
+    """End his authorisation, and his quality of treating doctor if he has it (D2), at once."""
+    if _end(entry, professional, [AUTHORISED, TREATING]):
+        _trace(entry, Event.ACCESS_WITHDRAWN, professional)
+    else:
+        raise ValidationError("Ce professionnel n'a pas d'autorisation en cours.", code="none")
+
+
+def name_treating(entry: Entry, professional: Professional, *, source: str) -> DossierGrant:
+    """Being named is the consent (D1): he sees everything, masked included (L1111-16). One at a time."""
+    if professional.profession != "10":
+        raise ValidationError("Le médecin traitant est un médecin.", code="profession")
+    user = account_of(professional)
+    now = timezone.now()
+    if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
+        raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    for grant in _running(entry, TREATING).exclude(user=user).select_related("user__professional"):
+        _stop(entry, grant)
+        _trace(entry, Event.TREATING_ENDED, grant.user.professional)
+    grant = _give(entry, user, TREATING, None, source)
+    _trace(entry, Event.TREATING_NAMED, professional, source=source)
+    return grant
+
+
+def end_treating(entry: Entry, professional: Professional) -> None:
+    if not _end(entry, professional, [TREATING]):
+        raise ValidationError("Ce professionnel n'est pas votre médecin traitant.", code="none")
+    _trace(entry, Event.TREATING_ENDED, professional)
+
+
+def block(entry: Entry, professional: Professional) -> Block:
+    """Block: every right ends in the same action, treating doctor included (D2); feeding too (D4)."""
+    user = account_of(professional)
+    if Block.objects.running().filter(dossier=entry.dossier, user=user).exists():
+        raise ValidationError("Ce professionnel est déjà bloqué.", code="blocked")
+    _end(entry, professional, [AUTHORISED, TREATING])
+    row = Block(dossier=entry.dossier, user=user, blocked_by=entry.actor.reference)
+    _save(entry, row)
+    _trace(entry, Event.PROFESSIONAL_BLOCKED, professional)
+    return row
+
+
+def unblock(entry: Entry, professional: Professional) -> None:
+    """Lift the block. It restores no right: he asks again in consultation."""
+    row = Block.objects.running().filter(dossier=entry.dossier, user__professional=professional).first()
+    if row is None:
+        raise ValidationError("Ce professionnel n'est pas bloqué.", code="none")
+    row.until = timezone.now()
+    _save(entry, row, update_fields=["until"])
+    _trace(entry, Event.PROFESSIONAL_UNBLOCKED, professional)
+
+
+def _running(entry: Entry, *rights: str) -> Any:
+    return DossierGrant.rights.running().filter(content_object=entry.dossier, permission__codename__in=rights)
+
+
+def _give(entry: Entry, user: User, right: str, until: dt.datetime | None, source: str) -> DossierGrant:
+    permission = Permission.objects.get(codename=right, content_type__app_label="patients")
+    grant = DossierGrant.objects.filter(
+        content_object=entry.dossier, user=user, permission=permission
+    ).first()
+    grant = grant or DossierGrant(content_object=entry.dossier, user=user, permission=permission)
+    grant.since, grant.until = timezone.now(), until
+    grant.source, grant.granted_by = source, entry.actor.reference
+    _save(entry, grant)
+    return grant
+
+
+def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
+    grants = list(_running(entry, *rights).filter(user__professional=professional))
+    for grant in grants:
+        _stop(entry, grant)
+    return len(grants)
+
+
+def _stop(entry: Entry, grant: DossierGrant) -> None:
+    grant.until = timezone.now()
+    _save(entry, grant, update_fields=["until"])
+
+
+def _save(entry: Entry, row: Any, **options: Any) -> None:
+    row._history_user = entry.actor
+    row.save(**options)
+
+
+def _trace(entry: Entry, event: Event, professional: Professional, **detail: str) -> None:
+    entry.trace(
+        event,
+        object_kind="professional",
+        object_id=professional.pk,
+        object_title=professional.name,
+        detail={"idnat": professional.idnat, "profession": professional.profession, **detail},
+    )

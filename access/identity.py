@@ -1,0 +1,237 @@
+"""Who calls the professionals' interface: a bearer token of Pro Santé Connect (interop.md, section d).
+
+The signature is checked against the issuer's published keys, with pinned algorithms; issuer, audience
+and expiry are exact. A caller with several work situations names one (`DMP-Situation` header): it
+decides his profession, and goes in the trail.
+"""
+
+import json
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from access.gate import Caller
+from access.grants import account_of
+from access.models import Professional, User
+from access.policy import Role
+from audit.trail import Actor, ActorKind
+
+LEEWAY = 30  # seconds of clock difference admitted between the issuer and us
+CACHE_SECONDS = 60  # a verified signature; never a right
+KEYS_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class WorkSituation:
+    """One exercice × activité of the claims: what it is called, and what it makes of the caller."""
+
+    name: str  # FINESS, SIRET or technical identifier: what the header names
+    profession: str  # TRE_G15
+    speciality: str
+    structure_id: str  # Struct_IdNat
+    structure_name: str
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a verified token says."""
+
+    idnat: str
+    family: str
+    given: str
+    level: str  # acr
+    regulation: bool  # Acces_Regulation_Medicale: SAMU-Centre 15
+    situations: tuple[WorkSituation, ...]
+    expires: float
+
+
+class Keys:
+    """The issuer's public keys: from a file or an https address, read again when an unknown key signs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: KeySet | None = None
+        self._read_at = 0.0
+
+    def get(self, *, fresh: bool = False) -> KeySet:
+        with self._lock:
+            age = time.monotonic() - self._read_at
+            if self._keys is None or age > KEYS_SECONDS or (fresh and age > 5):
+                self._keys, self._read_at = KeySet.import_key_set(self._read()), time.monotonic()
+            return self._keys
+
+    def _read(self) -> Any:
+        source = settings.PSC_JWKS
+        if source.startswith("https://"):
+            with urllib.request.urlopen(source, timeout=5) as answer:  # noqa: S310 (scheme checked)
+                return json.load(answer)
+        return json.loads(Path(source).read_text())
+
+
+keys = Keys()
+_verified: dict[bytes, Claims] = {}
+
+
+def verify(token: str) -> Claims:
+    """The claims of a token. Raises AuthenticationFailed with one sentence that says nothing of the cause."""
+    digest = sha256(token.encode()).digest()
+    known = _verified.get(digest)
+    if known is not None and time.time() < known.expires:
+        return known
+    claims = _read_claims(_decode(token))
+    if len(_verified) > 1000:
+        _verified.clear()
+    _verified[digest] = claims
+    return claims
+
+
+def _decode(token: str) -> dict[str, Any]:
+    registry = jwt.JWTClaimsRegistry(
+        leeway=LEEWAY,
+        iss={"essential": True, "value": settings.PSC_ISSUER},
+        aud={"essential": True, "value": settings.PSC_AUDIENCE},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
+    for fresh in (False, True):
+        try:
+            decoded = jwt.decode(token, keys.get(fresh=fresh), algorithms=settings.PSC_ALGORITHMS)
+            registry.validate(decoded.claims)
+            return dict(decoded.claims)
+        except (JoseError, ValueError, OSError) as error:
+            if fresh:
+                raise AuthenticationFailed(
+                    "Le jeton d'accès n'est pas valable. Demandez-en un nouveau à Pro Santé Connect."
+                ) from error
+    raise AssertionError
+
+
+def _read_claims(claims: dict[str, Any]) -> Claims:
+    idnat = str(claims.get("SubjectNameID") or claims.get("preferred_username") or "")
+    if not (idnat.isascii() and idnat.isalnum() and 9 <= len(idnat) <= 20):
+        raise AuthenticationFailed("Le jeton ne porte pas d'identité nationale de professionnel.")
+    try:
+        exercices = (claims.get("SubjectRefPro") or {}).get("exercices") or []
+        situations = tuple(
+            _situation(exercice, activity)
+            for exercice in exercices
+            for activity in exercice.get("activities") or [{}]
+        )
+    except (AttributeError, TypeError) as error:
+        raise AuthenticationFailed("Le jeton a une forme inattendue.") from error
+    return Claims(
+        idnat=idnat,
+        family=str(claims.get("family_name", ""))[:100],
+        given=str(claims.get("given_name", ""))[:100],
+        level=str(claims.get("acr", "")),
+        regulation=claims.get("Acces_Regulation_Medicale") in ("VRAI", True),
+        situations=situations,
+        expires=min(float(claims["exp"]), time.time() + CACHE_SECONDS),
+    )
+
+
+def _situation(exercice: dict[str, Any], activity: dict[str, Any]) -> WorkSituation:
+    finess, siret = activity.get("numeroFinessSite") or "", activity.get("numeroSiretSite") or ""
+    technical = activity.get("identifiantTechniqueDeLaStructure") or ""
+    structure = f"1{finess}" if finess else f"3{siret}" if siret else technical
+    return WorkSituation(
+        name=str(finess or siret or technical),
+        profession=str(exercice.get("codeProfession") or "")[:10],
+        speciality=str(exercice.get("codeSavoirFaire") or "")[:10],
+        structure_id=str(structure)[:60],
+        structure_name=str(activity.get("raisonSocialeSite") or "")[:200],
+    )
+
+
+def choose(claims: Claims, wanted: str) -> WorkSituation:
+    """The situation in use: the one named, or the only one. Raises PermissionDenied, naming the choices."""
+    if not claims.situations:
+        raise PermissionDenied("Le jeton ne porte aucune situation d'exercice.")
+    if wanted:
+        for situation in claims.situations:
+            if wanted in (situation.name, situation.structure_id):
+                return situation
+        raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas dans le jeton.")
+    if len(claims.situations) > 1:
+        names = ", ".join(situation.name or "(sans structure)" for situation in claims.situations)
+        raise PermissionDenied(
+            f"Plusieurs situations d'exercice : nommez-en une (DMP-Situation). Choix : {names}."
+        )
+    return claims.situations[0]
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <JWT>`; `request.auth` is the `gate.Caller`."""
+
+    def authenticate(self, request: Request) -> tuple[User, Caller] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not token or scheme.lower() != "bearer":
+            return None
+        claims = verify(token.strip())
+        situation = choose(claims, request.headers.get("DMP-Situation", "").strip())
+        user = _account(claims, situation)
+        actor = Actor(
+            kind=ActorKind.PROFESSIONAL,
+            id=claims.idnat,
+            name=str(user.professional),
+            profession=situation.profession,
+            structure_id=situation.structure_id,
+            structure_name=situation.structure_name,
+            means="psc",
+        )
+        return user, Caller(user, actor, Role.PROFESSIONAL)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="dmp"'
+
+
+def _account(claims: Claims, situation: WorkSituation) -> User:
+    users = User.objects.select_related("professional")
+    user = users.filter(professional__idnat=claims.idnat).first()
+    if user is None:
+        user = _first_visit(claims, situation)
+    if not user.is_active or user.professional is None or not user.professional.active:
+        raise AuthenticationFailed(
+            "Ce compte professionnel n'est plus actif. Voyez votre ordre ou l'exploitant."
+        )
+    return user
+
+
+def _first_visit(claims: Claims, situation: WorkSituation) -> User:
+    """The issuer is the authority: a professional newer than our copy of the directory is let in."""
+    try:
+        professional, _ = Professional.objects.get_or_create(
+            idnat=claims.idnat,
+            defaults={
+                "family": claims.family,
+                "given": claims.given,
+                "profession": situation.profession,
+                "speciality": situation.speciality,
+            },
+        )
+    except IntegrityError:
+        professional = Professional.objects.get(idnat=claims.idnat)
+    return account_of(professional)
+
+
+class IsProfessional(BasePermission):
+    """Every endpoint asks for a signed-in professional, unless it says otherwise."""
+
+    message = "Connectez-vous avec Pro Santé Connect."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, Caller)

@@ -1,0 +1,300 @@
+"""Who may act: accounts, professionals, who speaks for whom; and the rights a holder gives."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager, Permission
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from guardian.mixins import GuardianUserMixin
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from audit.scoped import DossierScoped, history, uuid7
+from audit.trail import Actor, ActorKind
+from patients.models import Caisse, Dossier
+
+
+class Structure(models.Model):
+    """A place of practice, as the national directory names it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    identifier = models.CharField(
+        "Struct_IdNat", max_length=60, unique=True
+    )  # 1+FINESS, 3+SIRET, technical id
+    finess = models.CharField("FINESS", max_length=9, blank=True)
+    siret = models.CharField("SIRET", max_length=14, blank=True)
+    name = models.CharField("raison sociale", max_length=200)
+    sector = models.CharField("secteur d'activité", max_length=10, blank=True)
+    city = models.CharField("commune", max_length=100, blank=True)
+    postal_code = models.CharField("code postal", max_length=5, blank=True)
+
+    class Meta:
+        verbose_name = "structure"
+        verbose_name_plural = "structures"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Professional(models.Model):
+    """A health professional of the national directory, by PS_IdNat (8 + RPPS, 0 + ADELI)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    idnat = models.CharField("PS_IdNat", max_length=20, unique=True)
+    family = models.CharField("nom d'exercice", max_length=100)
+    given = models.CharField("prénom d'exercice", max_length=100, blank=True)
+    civility = models.CharField("civilité d'exercice", max_length=10, blank=True)
+    profession = models.CharField("profession", max_length=10)  # TRE_G15
+    speciality = models.CharField("savoir-faire", max_length=10, blank=True)  # TRE_R38
+    active = models.BooleanField("en exercice", default=True)
+
+    class Meta:
+        verbose_name = "professionnel"
+        verbose_name_plural = "professionnels"
+        indexes = [models.Index(fields=["family", "given"], name="professional_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return " ".join(filter(None, [self.civility, self.given, self.family]))
+
+    @property
+    def rpps(self) -> str:
+        """The 11 digits printed on a prescription; empty for an ADELI identity."""
+        return self.idnat[1:] if self.idnat.startswith("8") else ""
+
+
+class Situation(models.Model):
+    """A work situation (exercice × activité): the professional names one at each session."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    professional = models.ForeignKey(Professional, models.CASCADE, related_name="situations")
+    structure = models.ForeignKey(Structure, models.PROTECT, null=True, related_name="situations")
+    profession = models.CharField("profession", max_length=10)
+    category = models.CharField("catégorie", max_length=5, blank=True)  # C civil, M military, E student
+    speciality = models.CharField("savoir-faire", max_length=10, blank=True)
+    mode = models.CharField("mode d'exercice", max_length=5, blank=True)  # L self-employed, S salaried
+
+    class Meta:
+        verbose_name = "situation d'exercice"
+        verbose_name_plural = "situations d'exercice"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["professional", "structure", "profession", "speciality", "mode"],
+                name="one_situation",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.professional} — {self.structure or 'sans structure'}"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str | None = None, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email) or None, **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        fields |= {"kind": User.Kind.OPERATOR, "is_staff": True, "is_superuser": True}
+        return self.create_user(email, password, **fields)
+
+
+class User(GuardianUserMixin, AbstractUser):
+    """An account. `is_superuser` opens nothing medical (D19); a professional's account has no password."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person", "titulaire ou représentant"
+        PROFESSIONAL = "professional", "professionnel de santé"
+        AGENT = "agent", "agent de guichet"
+        OPERATOR = "operator", "exploitant"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("courriel", unique=True, null=True)
+    kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
+    professional = models.OneToOneField(
+        Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"
+    )
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    objects = UserManager()  # type: ignore[assignment,misc]
+    history = history(excluded_fields=["password", "last_login"])
+
+    class Meta:
+        verbose_name = "compte"
+        verbose_name_plural = "comptes"
+        constraints = [
+            models.CheckConstraint(
+                name="professional_account_has_its_professional",
+                condition=Q(kind="professional", professional__isnull=False)
+                | (~Q(kind="professional") & Q(professional=None)),
+            ),
+            models.CheckConstraint(
+                name="only_staff_kinds_are_staff",
+                condition=Q(is_staff=False) | Q(kind__in=["agent", "operator"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or str(self.email)
+
+    def actor(self, kind: ActorKind | None = None, **fields: str) -> Actor:
+        kinds = {"agent": ActorKind.COUNTER, "operator": ActorKind.OPERATOR}
+        default = kinds.get(self.kind, ActorKind.HOLDER)
+        return Actor(kind or default, str(self.pk), str(self), means=fields.pop("means", "compte"), **fields)
+
+
+class RunningQuerySet(models.QuerySet[Any]):
+    """Rows that hold at a moment: past `until` they are nothing, with no job needed."""
+
+    def running(self, at: Any = None) -> "RunningQuerySet":
+        at = at or timezone.now()
+        return self.filter(since__lte=at).filter(Q(until=None) | Q(until__gt=at))
+
+
+class Representation(DossierScoped):
+    """Who speaks for the holder: himself, a parent, a guardian; a carer has the rights listed."""
+
+    class Role(models.TextChoices):
+        HOLDER = "holder", "titulaire"
+        PARENT = "parent", "parent"
+        GUARDIAN = "guardian", "tuteur"
+        CARER = "carer", "aidant"
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="representations")
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="representations")
+    role = models.CharField("qualité", max_length=10, choices=Role)
+    since = models.DateTimeField("depuis", default=timezone.now)
+    until = models.DateTimeField("jusqu'au", null=True, blank=True)
+    rights = ArrayField(models.CharField(max_length=30), default=list, blank=True, verbose_name="droits")
+    evidence = models.CharField("pièce justificative", max_length=200, blank=True)
+    recorded_by = models.CharField("enregistré par", max_length=120)
+
+    objects = RunningQuerySet.as_manager()
+    history = history()
+
+    class Meta:
+        verbose_name = "représentation"
+        verbose_name_plural = "représentations"
+        indexes = [models.Index(fields=["user"], name="representation_by_user")]
+        constraints = [models.UniqueConstraint(fields=["dossier", "user", "role"], name="one_role_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} : {self.user}"
+
+
+class DossierGrant(UserObjectPermissionBase):
+    """A guardian object permission on a dossier, with what the law asks of a right: dates, source, author.
+
+    `consult_dossier`: authorised professional; `consult_masked`: treating doctor. One row says it once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    content_object = models.ForeignKey(
+        Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants"
+    )
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="dossier_grants")
+    permission = models.ForeignKey(Permission, models.DO_NOTHING, db_constraint=False, related_name="+")
+    since = models.DateTimeField("depuis", default=timezone.now)
+    until = models.DateTimeField("jusqu'au", null=True, blank=True)
+    source = models.CharField("recueilli", max_length=40)  # holder on the web, professional after asking…
+    granted_by = models.CharField("donné par", max_length=120)
+
+    rights = RunningQuerySet.as_manager()
+    history = history()
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = False
+        verbose_name = "droit sur un dossier"
+        verbose_name_plural = "droits sur les dossiers"
+        indexes = [models.Index(fields=["user", "content_object"], name="grant_by_user")]
+
+    @property
+    def dossier_id(self) -> uuid.UUID:
+        return self.content_object_id
+
+
+class Block(DossierScoped):
+    """The holder wants this professional never to reach the dossier (INTERDIT). It beats every right (D2, D5)."""
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="blocks")
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
+    since = models.DateTimeField("depuis", default=timezone.now)
+    until = models.DateTimeField("levé le", null=True, blank=True)
+    blocked_by = models.CharField("demandé par", max_length=120)
+
+    objects = RunningQuerySet.as_manager()
+    history = history()
+
+    class Meta:
+        verbose_name = "professionnel bloqué"
+        verbose_name_plural = "professionnels bloqués"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "user"], condition=Q(until=None), name="one_running_block_a_person"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} bloqué"
+
+
+class CaisseGroupGrant(GroupObjectPermissionBase):
+    """Which counter group serves which fund (`serve_caisse`): administrative, never medical."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    content_object = models.ForeignKey(Caisse, models.CASCADE, related_name="group_grants")
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = False
+        verbose_name = "groupe servant une caisse"
+        verbose_name_plural = "groupes servant les caisses"
+
+
+class MatrixVersion(models.Model):
+    """One version of the habilitation matrix (article R1111-46). `draft` until an official one is imported."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "brouillon"
+        OFFICIAL = "official", "officielle"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField("version", max_length=60, unique=True)
+    status = models.CharField("statut", max_length=10, choices=Status, default=Status.DRAFT)
+    source = models.CharField("source", max_length=300)
+    effective_from = models.DateTimeField("applicable depuis", default=timezone.now)
+    loaded_at = models.DateTimeField("chargée le", default=timezone.now)
+
+    class Meta:
+        verbose_name = "version de la matrice"
+        verbose_name_plural = "versions de la matrice"
+        ordering = ["-effective_from"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_status_display()})"
+
+
+class MatrixRow(models.Model):
+    """What one profession reads, in one version. A profession without a row reads nothing (D20)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.ForeignKey(MatrixVersion, models.CASCADE, related_name="rows")
+    profession = models.CharField("profession", max_length=10)
+    readable = ArrayField(models.CharField(max_length=40), verbose_name="types lisibles")
+
+    class Meta:
+        verbose_name = "ligne de la matrice"
+        verbose_name_plural = "lignes de la matrice"
+        constraints = [models.UniqueConstraint(fields=["version", "profession"], name="one_row_a_profession")]
+
+    def __str__(self) -> str:
+        return f"{self.profession} : {len(self.readable)} types"

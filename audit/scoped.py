@@ -1,0 +1,127 @@
+"""Tables that belong to one dossier (docs/adr/0002): keys, history and database primary keys.
+
+A dossier is the unit that moves to another machine. Every row of a dossier-scoped table carries
+`dossier_id`, its primary key in the database is (dossier_id, id), and whatever reads, locks or
+changes it filters by it. Django's state keeps the single `id`.
+"""
+
+import os
+import time
+import uuid
+from typing import Any
+
+from django.db import models, router, transaction
+from django.db.migrations.operations.base import Operation
+from django.db.models.lookups import Exact
+from django.db.models.signals import post_delete, pre_delete
+from django.db.models.sql.where import WhereNode
+from simple_history.models import HistoricalRecords
+
+
+def uuid7() -> uuid.UUID:
+    """A time-ordered key (RFC 9562, 5.7): 48 bits of milliseconds, then random bits."""
+    value = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
+    value[6] = (value[6] & 0x0F) | 0x70
+    value[8] = (value[8] & 0x3F) | 0x80
+    return uuid.UUID(bytes=bytes(value))
+
+
+class DossierScoped(models.Model):
+    """A row of one dossier. Concrete models declare `dossier`, a real foreign key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def _do_update(self, base_qs: Any, *args: Any) -> Any:
+        return super()._do_update(base_qs.filter(dossier_id=self.dossier_id), *args)  # type: ignore[misc]
+
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        rows = from_queryset if from_queryset is not None else type(self)._base_manager.using(using)
+        super().refresh_from_db(using, fields, rows.filter(dossier_id=self.dossier_id))  # type: ignore[attr-defined]
+
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Without Django's cascade: nothing of another table goes with a row (scale rule R7)."""
+        using = using or router.db_for_write(type(self), instance=self)
+        rows = type(self)._base_manager.using(using)
+        rows = rows.filter(dossier_id=self.dossier_id, pk=self.pk)  # type: ignore[attr-defined]
+        with transaction.atomic(using=using, savepoint=False):
+            pre_delete.send(type(self), instance=self, using=using, origin=self)
+            count = rows._raw_delete(using)
+            post_delete.send(type(self), instance=self, using=using, origin=self)
+        return count, {self._meta.label: count}
+
+
+class DossierForeignKey(models.ForeignKey):
+    """A reference between two rows of ONE dossier: joins and look-ups carry `dossier_id` too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["db_constraint"] = False
+        super().__init__(*args, **kwargs)
+
+    def get_extra_descriptor_filter(self, instance: Any) -> dict[str, Any]:
+        return {"dossier_id": instance.dossier_id}
+
+    def get_extra_restriction(self, alias: str, related_alias: str) -> WhereNode:
+        mine = self.model._meta.get_field("dossier")
+        other = self.remote_field.model._meta.get_field("dossier")
+        return WhereNode([Exact(other.get_col(alias), mine.get_col(related_alias))])
+
+
+class DistributedPK(Operation):
+    """Primary key (dossier_id, id) in the database, right after CreateModel (scale rule R2)."""
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, name: str, columns: tuple[str, ...] = ("dossier_id", "id")) -> None:
+        self.name = name
+        self.columns = columns
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Django goes on seeing `id` alone."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.name)
+        if not router.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        quote, table = schema_editor.quote_name, model._meta.db_table
+        constraint = f"{table}_pkey"[:63]
+        columns = ", ".join(map(quote, self.columns))
+        schema_editor.execute(f"ALTER TABLE {quote(table)} DROP CONSTRAINT {quote(constraint)}")
+        schema_editor.execute(
+            f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(constraint)} PRIMARY KEY ({columns})"
+        )
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """The table goes with the CreateModel before it."""
+
+    def describe(self) -> str:
+        return f"Database primary key of {self.name}: ({', '.join(self.columns)})"
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "DistributedPK", [self.name], {"columns": self.columns}
+
+
+def _author_of(record: Any) -> str | None:
+    return record.history_user_id
+
+
+def _set_author_of(record: Any, author: Any) -> None:
+    if author is not None:
+        record.history_user_id = getattr(author, "reference", None) or f"user:{author.pk}"
+
+
+def history(**options: Any) -> HistoricalRecords:
+    """History rows whose author is text: they need no account, and survive one.
+
+    Set `_history_user` (an Actor) and `_change_reason` before saving.
+    """
+    return HistoricalRecords(
+        history_id_field=models.UUIDField(default=uuid7),
+        history_user_id_field=models.CharField(max_length=120, null=True),
+        history_user_getter=_author_of,
+        history_user_setter=_set_author_of,
+        **options,
+    )

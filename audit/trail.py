@@ -1,0 +1,196 @@
+"""The only writer of traces.
+
+A read shows nothing before its trace is committed; a write, its history and its trace are one
+transaction. If the trace cannot be written, nothing is done and nothing is shown (`TrailDown`, 503).
+"""
+
+import datetime as dt
+import json
+import os
+import struct
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from audit.models import NO_DOSSIER, Trace
+from audit.request import origin
+from audit.scoped import uuid7
+
+
+class TrailDown(Exception):
+    """The trace could not be written: answer 503, show nothing."""
+
+
+class ActorKind(StrEnum):
+    PROFESSIONAL = "professional"
+    STRUCTURE = "structure"
+    HOLDER = "holder"
+    REPRESENTATIVE = "representative"
+    CARER = "carer"
+    COUNTER = "counter"
+    INSURER = "insurer"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person or a service that acts. `id`: PS_IdNat for a professional, account id otherwise."""
+
+    kind: ActorKind
+    id: str
+    name: str = ""
+    profession: str = ""  # TRE_G15
+    structure_id: str = ""  # Struct_IdNat
+    structure_name: str = ""
+    means: str = ""  # psc, password+code, command…
+    on_behalf_of: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+SYSTEM = Actor(ActorKind.SYSTEM, "dmp", "Le service")
+ANONYMOUS = Actor(ActorKind.ANONYMOUS, "", "Personne non identifiée")
+
+
+class Event(StrEnum):
+    """What may happen. The value is stored; `audit.words` says it in French."""
+
+    DOSSIER_OPENED = "dossier_opened"
+    DOSSIER_FOUND = "dossier_found"
+    DOSSIER_CLOSED = "dossier_closed"
+    DOSSIER_REOPENED = "dossier_reopened"
+    DOCUMENT_LISTED = "document_listed"
+    DOCUMENT_READ = "document_read"
+    DOCUMENT_DEPOSITED = "document_deposited"
+    DOCUMENT_REPLACED = "document_replaced"
+    DOCUMENT_WITHDRAWN = "document_withdrawn"
+    DOCUMENT_MASKED = "document_masked"
+    DOCUMENT_UNMASKED = "document_unmasked"
+    DOCUMENT_ANNOUNCED = "document_announced"
+    DOCUMENT_ARCHIVED = "document_archived"
+    LISTS_READ = "lists_read"
+    ACCESS_GRANTED = "access_granted"
+    ACCESS_WITHDRAWN = "access_withdrawn"
+    PROFESSIONAL_BLOCKED = "professional_blocked"
+    PROFESSIONAL_UNBLOCKED = "professional_unblocked"
+    TREATING_NAMED = "treating_named"
+    TREATING_ENDED = "treating_ended"
+    TRAIL_READ = "trail_read"
+    SHEET_READ = "sheet_read"
+    IDENTITY_SEARCHED = "identity_searched"
+    CONTACT_CHANGED = "contact_changed"
+    REPRESENTATION_ADDED = "representation_added"
+    OPENING_ASKED = "opening_asked"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+
+
+COLUMNS = (
+    "id dossier_id at event allowed ground mode actor_kind actor_id actor_name profession structure_id "
+    "structure_name means on_behalf_of object_kind object_id object_type object_title reason channel "
+    "request_id ip detail"
+).split()
+_NAMES = ", ".join(COLUMNS)
+_SLOTS = ", ".join(f"%({name})s" for name in COLUMNS)
+# The rank enters the digest in the same statement that takes it: one round trip a trace, and the
+# only lock is on the counter of this one dossier.
+_INSERT = f"""
+WITH head AS (
+    INSERT INTO audit_tracehead (dossier_id, seq) VALUES (%(dossier_id)s, 1)
+    ON CONFLICT (dossier_id) DO UPDATE SET seq = audit_tracehead.seq + 1 RETURNING seq)
+INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
+SELECT {_SLOTS}, head.seq, %(salt)s, sha256('\\x00'::bytea || %(salt)s || int8send(head.seq) || %(body)s)
+FROM head"""  # noqa: S608 (constant names)
+_INSERT_ALONE = f"""
+INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
+VALUES ({_SLOTS}, 0, %(salt)s, sha256('\\x00'::bytea || %(salt)s || int8send(0) || %(body)s))"""  # noqa: S608
+
+
+def canonical(row: dict[str, Any]) -> bytes:
+    """What the leaf digest covers besides salt and rank: every column, as sorted compact JSON (UTF-8)."""
+    return json.dumps(
+        {
+            name: value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+            if isinstance(value, dt.datetime)
+            else str(value)
+            if isinstance(value, uuid.UUID)
+            else value
+            for name, value in row.items()
+        },
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    ).encode()
+
+
+def leaf_of(trace: Trace) -> bytes:
+    """The digest this row must have (RFC 6962, 2.1 leaf prefix): 32 bytes."""
+    body = canonical({name: getattr(trace, name) for name in COLUMNS})
+    return sha256(b"\x00" + bytes(trace.salt) + struct.pack(">q", trace.seq) + body).digest()
+
+
+def record(
+    event: Event,
+    *,
+    by: Actor,
+    dossier_id: uuid.UUID | None,
+    allowed: bool = True,
+    ground: str = "",
+    mode: str = "normal",
+    object_kind: str = "",
+    object_id: uuid.UUID | None = None,
+    object_type: str = "",
+    object_title: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+) -> uuid.UUID:
+    """Write one trace in the current transaction, and return its id. Raises `TrailDown`."""
+    source = origin()
+    row: dict[str, Any] = {
+        "id": uuid7(),
+        "dossier_id": dossier_id or NO_DOSSIER,
+        "at": timezone.now(),
+        "event": event.value,
+        "allowed": allowed,
+        "ground": str(ground),
+        "mode": mode,
+        "actor_kind": by.kind.value,
+        "actor_id": by.id,
+        "actor_name": by.name[:200],
+        "profession": by.profession,
+        "structure_id": by.structure_id,
+        "structure_name": by.structure_name[:200],
+        "means": by.means,
+        "on_behalf_of": by.on_behalf_of,
+        "object_kind": object_kind,
+        "object_id": object_id,
+        "object_type": object_type,
+        "object_title": object_title[:300],
+        "reason": reason,
+        "channel": source.channel,
+        "request_id": source.request_id,
+        "ip": source.ip,
+        "detail": detail or {},
+    }
+    values = row | {"salt": os.urandom(16), "body": canonical(row), "detail": json.dumps(row["detail"])}
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT if dossier_id else _INSERT_ALONE, values)
+    except DatabaseError as error:
+        raise TrailDown("La trace n'a pas pu être écrite.") from error
+    return row["id"]
+
+
+def broken(traces: Iterable[Trace]) -> list[uuid.UUID]:
+    """The ids of rows whose digest no longer matches what they say."""
+    return [trace.id for trace in traces if leaf_of(trace) != bytes(trace.leaf)]

@@ -1,0 +1,58 @@
+"""Unsafe settings stop the start: each check has an id, a reason and what to do."""
+
+import base64
+import binascii
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+
+
+def _key_of_32_bytes(value: str) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == 32
+    except (ValueError, binascii.Error):
+        return False
+
+
+@register(Tags.security)
+def secrets_are_set(app_configs: Any, **options: Any) -> list[Error]:
+    errors = []
+    if len(settings.SECRET_KEY) < 32:
+        errors.append(Error("DMP_SECRET_KEY manque ou est trop courte (32 caractères).", id="dmp.E001"))
+    if not _key_of_32_bytes(settings.IDENTITY_KEY):
+        errors.append(Error("DMP_IDENTITY_KEY doit être 32 octets en base64.", id="dmp.E002"))
+    masters = [part.partition(":") for part in settings.MASTER_KEYS.split(",")]
+    if not all(version.isdigit() and _key_of_32_bytes(key) for version, _, key in masters):
+        errors.append(Error("DMP_MASTER_KEYS doit être « 1:<32 octets en base64>[,2:…] ».", id="dmp.E003"))
+    return errors
+
+
+@register(Tags.security, deploy=True)
+def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
+    refused = [
+        (
+            settings.DEBUG,
+            "DMP_DEBUG montre le code et les données : à ne jamais mettre en production.",
+            "E010",
+        ),
+        (
+            settings.DEMO,
+            "DMP_DEMO accepte des jetons fabriqués sur place : à ne jamais mettre en production.",
+            "E011",
+        ),
+        (not settings.TLS, "DMP_TLS=1 est nécessaire : cookies sûrs et HSTS.", "E012"),
+        (
+            not settings.PSC_ISSUER.startswith("https://"),
+            "DMP_PSC_ISSUER doit être une adresse https.",
+            "E013",
+        ),
+        (not settings.PSC_JWKS, "DMP_PSC_JWKS doit nommer les clés de l'émetteur.", "E014"),
+        ("*" in settings.ALLOWED_HOSTS, "DMP_ALLOWED_HOSTS ne peut pas être « * ».", "E015"),
+        (
+            any(not name.startswith(("RS", "PS", "ES", "EdDSA")) for name in settings.PSC_ALGORITHMS),
+            "DMP_PSC_ALGORITHMS n'admet que des signatures asymétriques.",
+            "E016",
+        ),
+    ]
+    return [Error(text, id=f"dmp.{number}") for bad, text, number in refused if bad]

@@ -1,0 +1,59 @@
+"""The data key of each dossier, kept wrapped in a database of its own.
+
+An ordinary backup does not hold it: once destroyed, what the backup holds can never be read again.
+"""
+
+import uuid
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from documents.vault import MasterKeys, Unreadable
+
+
+class KeysRouter:
+    """`documents.DataKey` lives in the database `keys`; everything else in `default`."""
+
+    def _is_key(self, model: Any) -> bool:
+        return bool(model._meta.label_lower == "documents.datakey")
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return "keys" if self._is_key(model) else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+        is_key = app_label == "documents" and model_name == "datakey"
+        return is_key if db == "keys" else not is_key
+
+
+@lru_cache
+def master_keys() -> MasterKeys:
+    return MasterKeys.parse(settings.MASTER_KEYS)
+
+
+def make(dossier_id: uuid.UUID) -> bytes:
+    """The data key of this dossier, made if it has none: 32 bytes. Twice at once: one wins."""
+    from documents.models import DataKey
+    from documents.vault import new_data_key
+
+    key = new_data_key()
+    wrapped = master_keys().wrap(key, dossier_id)
+    try:
+        with transaction.atomic(using="keys"):
+            DataKey.objects.create(dossier_id=dossier_id, version=wrapped.version, wrapped=wrapped.blob)
+    except IntegrityError:
+        return of(dossier_id)
+    return key
+
+
+def of(dossier_id: uuid.UUID) -> bytes:
+    """Raises `Unreadable` when the dossier has no key: nothing was deposited, or it is destroyed."""
+    from documents.models import DataKey
+
+    row = DataKey.objects.filter(dossier_id=dossier_id).first()
+    if row is None:
+        raise Unreadable("Ce dossier n'a pas de clé.")
+    return master_keys().unwrap(row.version, bytes(row.wrapped), dossier_id)

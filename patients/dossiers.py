@@ -1,0 +1,151 @@
+"""Open, close, reopen a dossier. Each writes row, history and trace in one transaction."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit import trail
+from audit.scoped import uuid7
+from audit.trail import Actor, Event
+from patients.ins import Ins
+from patients.models import (
+    Caisse,
+    Channel,
+    Consent,
+    Dossier,
+    IdentityIndex,
+    InsuredPerson,
+    Notice,
+    OpeningRule,
+    Patient,
+    Regime,
+    identity_of,
+)
+
+CONSENT_WORDING = "2026-11"  # the version of the text read before opening (templates/patients/_consent.html)
+
+
+class AlreadyThere(ValidationError):
+    """This identity has a dossier, open or archived."""
+
+    def __init__(self, dossier_id: uuid.UUID) -> None:
+        super().__init__("Cette personne a déjà un dossier médical partagé.", code="already-there")
+        self.dossier_id = dossier_id
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The express consent without which no dossier opens (L1111-14): who said yes, before whom, how proven."""
+
+    given_by: str
+    evidence: str
+    channel: Channel
+    wording: str = CONSENT_WORDING
+
+
+def may_open(person: InsuredPerson, channel: Channel, day: dt.date) -> OpeningRule | None:
+    """The rule that forbids this channel to this person today, or None when it is open to him.
+
+    Regime and department together weigh more than one of them, one more than none.
+    """
+    rules = OpeningRule.objects.in_force(day).filter(channel=channel)
+    fitting = [
+        rule
+        for rule in rules
+        if rule.regime_id in (None, person.regime_id) and rule.department in ("", person.department)
+    ]
+    fitting.sort(key=lambda rule: (bool(rule.regime_id) + bool(rule.department), rule.since))
+    if not fitting:
+        return None
+    rule = fitting[-1]
+    too_young = rule.adults_only and age_on(person.birth_date, day) < 18
+    return rule if not rule.allowed or too_young else None
+
+
+def age_on(birth: dt.date, day: dt.date) -> int:
+    """Completed years."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+def open_for(person: InsuredPerson, *, agreement: Agreement | None, by: Actor, email: str = "") -> Dossier:
+    """Open the dossier of an insured person. Raises ValidationError (no consent), `AlreadyThere`."""
+    if agreement is None or not agreement.evidence:
+        raise ValidationError(
+            "Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent"
+        )
+    ins = person.ins
+    try:
+        with transaction.atomic():
+            dossier = _create(ins, person.caisse, person.regime, agreement, by)
+            patient = Patient(
+                dossier=dossier,
+                oid=ins.oid,
+                sealed_matricule=ins.sealed(),
+                birth_family=person.birth_family,
+                used_family=person.used_family,
+                given_names=person.given_names,
+                birth_date=person.birth_date,
+                sex=person.sex,
+                birthplace=person.birthplace,
+                status=Patient.Status.QUALIFIED,
+                email=email or person.email,
+                phone=person.phone,
+                postal_code=person.postal_code,
+            )
+            patient._history_user = by  # type: ignore[attr-defined]
+            patient.save(force_insert=True)
+            trail.record(
+                Event.DOSSIER_OPENED,
+                by=by,
+                dossier_id=dossier.pk,
+                detail={"channel": agreement.channel, "evidence": agreement.evidence},
+            )
+            if patient.email:
+                Notice.objects.create(dossier=dossier, kind=Notice.Kind.DOSSIER_OPENED, email=patient.email)
+    except IntegrityError as error:
+        known = identity_of(ins.lookup)
+        if known is None:
+            raise
+        raise AlreadyThere(known) from error
+    return dossier
+
+
+def _create(ins: Ins, caisse: Caisse, regime: Regime, agreement: Agreement, by: Actor) -> Dossier:
+    dossier = Dossier(
+        opened_channel=agreement.channel,
+        opened_by=by.reference,
+        opening_consent_id=uuid7(),
+        caisse=caisse,
+        regime=regime,
+    )
+    dossier._history_user = by  # type: ignore[attr-defined]
+    dossier.save(force_insert=True)
+    IdentityIndex.objects.create(lookup=ins.lookup, dossier_id=dossier.pk)
+    Consent.objects.create(
+        id=dossier.opening_consent_id,
+        dossier=dossier,
+        subject=Consent.Subject.OPENING,
+        wording=agreement.wording,
+        given_by=agreement.given_by,
+        collected_by=by.reference,
+        channel=agreement.channel,
+        evidence=agreement.evidence,
+    )
+    return dossier
+
+
+def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor) -> Dossier:
+    """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
+    with transaction.atomic():
+        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        if not dossier.is_open:
+            raise ValidationError("Ce dossier est déjà fermé.", code="closed")
+        dossier.state, dossier.closed_at, dossier.closure = Dossier.State.CLOSED, timezone.now(), closure
+        dossier._history_user = by  # type: ignore[attr-defined]
+        dossier.save(update_fields=["state", "closed_at", "closure"])
+        trail.record(Event.DOSSIER_CLOSED, by=by, dossier_id=dossier.pk, detail={"closure": closure})
+    return dossier

@@ -1,0 +1,100 @@
+"""The ground every test stands on: both databases, the app role's grants, the cast."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+from rest_framework.test import APIClient
+
+from access import demo_issuer
+from access.models import Professional
+from access.roles import grants_for
+from tests import factories
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("shared") and not SHARED.exists():
+            item.add_marker(pytest.mark.skip(reason="les échantillons (../shared) ne sont pas là"))
+        if marker := item.get_closest_marker("django_db"):
+            marker.kwargs.setdefault("databases", ["default", "keys"])
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Emptying the tables between transactional tests needs the removal of traces, as their owner.
+
+    The guard itself is tested by connections of its own, as the roles that production uses.
+    """
+    options = connections["default"].settings_dict["OPTIONS"]
+    options["options"] = "-c dmp.trace_removal=on"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test databases get the grants of production."""
+    with django_db_blocker.unblock():
+        for alias in ("default", "keys"):
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+                for statement in grants_for(alias, [name for (name,) in cursor.fetchall()]):
+                    cursor.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def _own_places(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Contents and mails of a test stay with it."""
+    settings.MEDIA_ROOT = tmp_path_factory.mktemp("media")
+    cache.clear()
+    yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _demo_issuer(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> None:
+    """One issuer of tokens a session: making a key costs a second."""
+    from django.conf import settings
+
+    settings.DEMO = True
+    settings.DEMO_ISSUER_DIR = str(tmp_path_factory.mktemp("issuer"))
+    settings.PSC_ISSUER, settings.PSC_AUDIENCE = "https://psc.test", "dmp"
+    demo_issuer.key.cache_clear()
+    demo_issuer.key()
+    settings.PSC_JWKS = str(Path(settings.DEMO_ISSUER_DIR) / "jwks.json")
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """A client signed in as a professional: `api(professional)`."""
+
+    def client(professional: Professional, **claims: Any) -> APIClient:
+        signed_in = APIClient()
+        token = demo_issuer.token(demo_issuer.claims_of(professional) | claims)
+        signed_in.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        return signed_in
+
+    return client
+
+
+@pytest.fixture
+def holder_client(client: Any) -> Callable[..., Any]:
+    """A browser in which the holder of a dossier is signed in: `holder_client(dossier)`."""
+
+    def signed_in(dossier: Any) -> Any:
+        user = factories.holder_of(dossier)
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def tomorrow() -> dt.datetime:
+    from django.utils import timezone
+
+    return timezone.now() + dt.timedelta(days=1)
