@@ -20,6 +20,7 @@ class Act(StrEnum):
     DEPOSIT = "deposit"
     MANAGE = "manage"  # holder's pages: authorise, block, mask, read the trace
     EXISTS = "exists"  # is there a dossier, in which state, and may I (D17)
+    RECORD = "record"  # a professional records what the holder said to him: authorised, treating doctor
 
 
 class Ground(StrEnum):
@@ -219,6 +220,16 @@ def _exists(facts: Facts) -> Decision:
     return Decision(False, Ground.NOT_CONCERNED)
 
 
+def _record(facts: Facts) -> Decision:
+    """He asked the holder, who said yes or no: his word is recorded, except by whom the holder blocked.
+
+    Never a structure's certificate: the act is a named person's (EX_0.3-1010).
+    """
+    if (refusal := _never_reads(facts)) is not None:  # a refusal is falsy
+        return refusal
+    return Decision(True, Ground.IDENTIFIED)
+
+
 _RULES = {
     Act.LIST: _list,
     Act.OPEN: _open,
@@ -226,6 +237,7 @@ _RULES = {
     Act.DEPOSIT: _deposit,
     Act.MANAGE: _manage,
     Act.EXISTS: _exists,
+    Act.RECORD: _record,
 }
 
 

@@ -1,0 +1,24 @@
+"""What the professionals' interface answers when it does not do what was asked: one sentence, what to do."""
+
+from access.policy import Ground
+
+# ground of a refusal -> what happened and what to do
+REFUSALS: dict[str, str] = {
+    Ground.CLOSED: "Ce dossier est fermé : il n'est ni consulté ni alimenté. Seul son titulaire peut le "
+    "réactiver.",
+    Ground.BLOCKED: "Le titulaire vous a bloqué l'accès à son dossier. Lui seul peut lever ce blocage.",
+    Ground.NOT_AUTHORISED: "Vous n'avez pas d'autorisation sur ce dossier. Demandez son accord au patient, "
+    "puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
+    Ground.EXPIRED: "Votre autorisation sur ce dossier a pris fin. Demandez de nouveau son accord au "
+    "patient, puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
+    Ground.NOT_ENTITLED: "La matrice d'habilitation n'ouvre aucun type de document à votre profession.",
+    Ground.NOT_CONCERNED: "Ce dossier ne vous est pas ouvert.",
+    Ground.NOT_A_PERSON: "Une structure ou un logiciel alimente sans consulter. Identifiez-vous en personne.",
+}
+TRAIL_DOWN = "L'accès n'a pas pu être tracé : rien n'est fait, rien n'est montré. Réessayez dans un instant."
+DATABASE_DOWN = "Le service est momentanément indisponible. Rien n'a été fait. Réessayez dans un instant."
+NO_SUCH_DOSSIER = "Aucun dossier ne correspond. Vérifiez l'identité du patient (INS) ou l'identifiant donné."
+
+
+def refusal(ground: str) -> str:
+    return REFUSALS.get(ground, "L'accès est refusé.")
