@@ -19,6 +19,7 @@ XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 INS_OIDS = ("1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.9", "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.11")
 PS_IDNAT, STRUCT_IDNAT = "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
 RESULT = "1.3.6.1.4.1.19376.1.3.1.6"  # IHE PaLM laboratory observation
+DOCTYPE = tuple("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
 MAX_DEPTH = 200
 MAX_RESULTS = 5000
 
@@ -72,7 +73,7 @@ def read(content: bytes) -> tuple[CdaFacts, bytes | None]:
 
 def parse(content: bytes) -> tuple[Any, bool]:
     """The ClinicalDocument element, and whether it came inside its own stylesheet (auto-présentable)."""
-    if b"<!DOCTYPE" in content or "<!DOCTYPE".encode("utf-16-le") in content or "<!DOCTYPE".encode("utf-16-be") in content:
+    if any(mark in content for mark in DOCTYPE):
         raise NotCda("Le document contient une DTD (DOCTYPE), ce qui n'est pas admis.", "/")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:

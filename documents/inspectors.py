@@ -4,6 +4,7 @@ No Django, no database, no settings. Limits are set after the imports: no more m
 file, no socket, no child, no core. Answers are JSON: {"ok": true, …} or {"ok": false, code, message, place}.
 """
 
+import codecs
 import io
 import json
 import os
@@ -257,12 +258,22 @@ def answer(question: str, content: bytes) -> dict[str, Any]:
     except Refuse as refusal:
         message, place = (*refusal.args, "")[:2]
         return {"ok": False, "message": message, "place": place}
-    except (MemoryError, RecursionError):
+    except Exception:  # noqa: BLE001  (whatever a parser did not foresee: refused, and a fresh child)
         return {"ok": False, "exhausted": True}
+
+
+# Python loads a codec from a file when it is first used: these are loaded while files can be opened.
+ENCODINGS = (
+    "utf-16 utf-16-le utf-16-be utf-32 latin-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 "
+    "iso8859-8 iso8859-9 iso8859-15 cp1252 tis-620 shift_jis euc_kr iso2022_jp iso2022_jp_2 iso2022_kr gb18030 gbk "
+    "idna punycode unicode_escape raw_unicode_escape hex base64"
+).split()
 
 
 def confine() -> None:
     """From here on: no file, no socket, no child, bounded memory and processor time."""
+    for code in ENCODINGS:
+        codecs.lookup(code)
     Image.init()
     pydicom.dcmread(io.BytesIO(_SMALL_DICOM), force=True)
     cda.to_datetime("20240101")

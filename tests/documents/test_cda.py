@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from documents import cda
+from documents import cda, content
+from documents.sandbox import sandbox
 from tests.conftest import SHARED
 
 SAMPLES = SHARED / "samples"
@@ -87,6 +88,24 @@ def test_every_fact_is_the_expected_one(name):
     for example in expected["labPriorExamples"]:
         wanted = (example["code"], example["value"], example["unit"], example["effectiveTime"])
         assert wanted in [(r["code"], r["value"], r["unit"], r["effective_time"]) for r in facts.priors]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_every_official_sample_is_examined_in_the_sandbox(name):
+    """What is refused says what it is: an image declared JPEG that is a PNG."""
+    kinds = {"xml": "text/xml", "pdf": "application/pdf", "dcm": "application/dicom", "jpg": "image/jpeg", "png": "image/png"}
+    kind = kinds.get(name.rpartition(".")[2])
+    if kind is None:
+        return
+    data = (SAMPLES / name).read_bytes()
+    if "declared_jpeg_is_png" in name:
+        with pytest.raises(content.Inadmissible, match="annoncé comme une image JPEG, mais c'est une image PNG"):
+            content.inspect(data, kind)
+        return
+    inspection = content.inspect(data, kind)
+    assert inspection.sha256.hex() == EXPECTED[name]["sha256"]
+    assert sandbox.deaths == 0
 
 
 @pytest.mark.parametrize(
