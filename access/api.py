@@ -210,9 +210,7 @@ class PermissionView(Door):
     """/api/v1/dossiers/{id}/autorisation. POST does as PUT."""
 
     def get(self, request: Request, dossier: str) -> Response:
-        with gate.enter(
-            self.caller, Act.EXISTS, Event.DOSSIER_FOUND, dossier_id=dossier_of(dossier)
-        ) as entry:
+        with gate.enter(self.caller, Act.EXISTS, Event.DOSSIER_FOUND, dossier_id=dossier_of(dossier)) as entry:
             entry.trace()
             ends = DossierGrant.rights.running().filter(
                 content_object=entry.dossier, user=self.caller.user, permission__codename=grants.AUTHORISED

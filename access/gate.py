@@ -158,9 +158,7 @@ def _about(caller: Caller, user: User, at: dt.datetime) -> dict[str, Any]:
         "found_grants": ArraySubquery(grants),
         "found_block": Exists(blocks),
         "found_readable": Subquery(matrix.order_by("-version__effective_from").values("readable")[:1]),
-        "found_documents": ArraySubquery(
-            opened._default_manager.filter(running, **here).values("content_object_id")
-        ),
+        "found_documents": ArraySubquery(opened._default_manager.filter(running, **here).values("content_object_id")),
     }
 
 
@@ -168,13 +166,7 @@ def _facts(caller: Caller, dossier: Dossier, at: dt.datetime) -> Facts:
     found = dossier.__dict__
     role = caller.role
     if roles := found.get("found_roles"):
-        role = (
-            Role.HOLDER
-            if "holder" in roles
-            else Role.CARER
-            if set(roles) == {"carer"}
-            else Role.REPRESENTATIVE
-        )
+        role = Role.HOLDER if "holder" in roles else Role.CARER if set(roles) == {"carer"} else Role.REPRESENTATIVE
     grants = found.get("found_grants") or []
     consult = [grant["runs"] for grant in grants if grant["right"] == "consult_dossier"]
     return Facts(

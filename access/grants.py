@@ -106,9 +106,7 @@ def _running(entry: Entry, *rights: str) -> Any:
 
 def _give(entry: Entry, user: User, right: str, until: dt.datetime | None, source: str) -> DossierGrant:
     permission = Permission.objects.get(codename=right, content_type__app_label="patients")
-    grant = DossierGrant.objects.filter(
-        content_object=entry.dossier, user=user, permission=permission
-    ).first()
+    grant = DossierGrant.objects.filter(content_object=entry.dossier, user=user, permission=permission).first()
     grant = grant or DossierGrant(content_object=entry.dossier, user=user, permission=permission)
     grant.since, grant.until = timezone.now(), until
     grant.source, grant.granted_by = source, entry.actor.reference

@@ -168,9 +168,7 @@ def choose(claims: Claims, wanted: str) -> WorkSituation:
         raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas dans le jeton.")
     if len(claims.situations) > 1:
         names = ", ".join(situation.name or "(sans structure)" for situation in claims.situations)
-        raise PermissionDenied(
-            f"Plusieurs situations d'exercice : nommez-en une (DMP-Situation). Choix : {names}."
-        )
+        raise PermissionDenied(f"Plusieurs situations d'exercice : nommez-en une (DMP-Situation). Choix : {names}.")
     return claims.situations[0]
 
 
@@ -205,9 +203,7 @@ def _account(claims: Claims, situation: WorkSituation) -> User:
     if user is None:
         user = _first_visit(claims, situation)
     if not user.is_active or user.professional is None or not user.professional.active:
-        raise AuthenticationFailed(
-            "Ce compte professionnel n'est plus actif. Voyez votre ordre ou l'exploitant."
-        )
+        raise AuthenticationFailed("Ce compte professionnel n'est plus actif. Voyez votre ordre ou l'exploitant.")
     return user
 
 

@@ -20,9 +20,7 @@ class Structure(models.Model):
     """A place of practice, as the national directory names it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    identifier = models.CharField(
-        "Struct_IdNat", max_length=60, unique=True
-    )  # 1+FINESS, 3+SIRET, technical id
+    identifier = models.CharField("Struct_IdNat", max_length=60, unique=True)  # 1+FINESS, 3+SIRET, technical id
     finess = models.CharField("FINESS", max_length=9, blank=True)
     siret = models.CharField("SIRET", max_length=14, blank=True)
     name = models.CharField("raison sociale", max_length=200)
@@ -199,9 +197,7 @@ class DossierGrant(UserObjectPermissionBase):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    content_object = models.ForeignKey(
-        Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants"
-    )
+    content_object = models.ForeignKey(Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants")
     user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="dossier_grants")
     permission = models.ForeignKey(Permission, models.DO_NOTHING, db_constraint=False, related_name="+")
     since = models.DateTimeField("depuis", default=timezone.now)

@@ -4,8 +4,7 @@ from access.policy import Ground
 
 # ground of a refusal -> what happened and what to do
 REFUSALS: dict[str, str] = {
-    Ground.CLOSED: "Ce dossier est fermé : il n'est ni consulté ni alimenté. Seul son titulaire peut le "
-    "réactiver.",
+    Ground.CLOSED: "Ce dossier est fermé : il n'est ni consulté ni alimenté. Seul son titulaire peut le réactiver.",
     Ground.BLOCKED: "Le titulaire vous a bloqué l'accès à son dossier. Lui seul peut lever ce blocage.",
     Ground.NOT_AUTHORISED: "Vous n'avez pas d'autorisation sur ce dossier. Demandez son accord au patient, "
     "puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",

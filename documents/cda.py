@@ -121,7 +121,10 @@ def _level1_body(root: Any) -> tuple[bytes | None, str | None]:
 
 def _facts(root: Any, *, wrapped: bool, body_type: str | None) -> CdaFacts:
     code = _required(root, "h:code")
-    main = next(iter(root.xpath("h:documentationOf/h:serviceEvent[h:effectiveTime/h:low/@value]", namespaces=NS)), None)
+    main = next(
+        iter(root.xpath("h:documentationOf/h:serviceEvent[h:effectiveTime/h:low/@value]", namespaces=NS)),
+        None,
+    )
     main = main if main is not None else root.find("h:documentationOf/h:serviceEvent", NS)
     return CdaFacts(
         unique_id=_id(_required(root, "h:id")) or "",
@@ -136,10 +139,18 @@ def _facts(root: Any, *, wrapped: bool, body_type: str | None) -> CdaFacts:
         set_id=_id(root.find("h:setId", NS)),
         version_number=_attribute(root, "h:versionNumber/@value"),
         replaces=tuple(
-            filter(None, map(_id, root.xpath("h:relatedDocument[@typeCode='RPLC']/h:parentDocument/h:id", namespaces=NS)))
+            filter(
+                None,
+                map(
+                    _id,
+                    root.xpath("h:relatedDocument[@typeCode='RPLC']/h:parentDocument/h:id", namespaces=NS),
+                ),
+            )
         ),
         authors=tuple(_author(node) for node in root.xpath("h:author/h:assignedAuthor", namespaces=NS)),
-        legal_authenticators=tuple(root.xpath("h:legalAuthenticator/h:assignedEntity/h:id/@extension", namespaces=NS)),
+        legal_authenticators=tuple(
+            root.xpath("h:legalAuthenticator/h:assignedEntity/h:id/@extension", namespaces=NS)
+        ),
         custodian=_custodian(root),
         service_start=_attribute(main, "h:effectiveTime/h:low/@value"),
         service_stop=_attribute(main, "h:effectiveTime/h:high/@value"),
@@ -270,11 +281,18 @@ def _value(node: Any) -> dict[str, Any]:
     kind = (node.get(XSI_TYPE) or "").rpartition(":")[2]
     if kind == "IVL_PQ":
         sides = []
-        for tag, sign in (("low", "≥" if _inclusive(node, "low") else ">"), ("high", "≤" if _inclusive(node, "high") else "<")):
+        for tag, sign in (
+            ("low", "≥" if _inclusive(node, "low") else ">"),
+            ("high", "≤" if _inclusive(node, "high") else "<"),
+        ):
             side = node.find(f"h:{tag}", NS)
             if side is not None and side.get("value"):
                 sides.append((f"{sign} {side.get('value')}", side.get("unit")))
-        return {"kind": kind, "value": " et ".join(text for text, _ in sides) or None, "unit": sides[0][1] if sides else None}
+        return {
+            "kind": kind,
+            "value": " et ".join(text for text, _ in sides) or None,
+            "unit": sides[0][1] if sides else None,
+        }
     text = node.get("value") or node.get("displayName") or node.get("code") or _text(node) or node.get("nullFlavor")
     return {"kind": kind, "value": text, "unit": node.get("unit")}
 
@@ -305,7 +323,10 @@ def to_datetime(value: str | None) -> dt.datetime | None:
         offset = dt.timedelta(hours=int(hours), minutes=int(minutes.ljust(2, "0")))
         zone = dt.timezone(offset if sign == "+" else -offset)
     try:
-        numbers = [int(part or default) for part, default in zip((month, day, hour, minute, second), (1, 1, 0, 0, 0), strict=True)]
+        numbers = [
+            int(part or default)
+            for part, default in zip((month, day, hour, minute, second), (1, 1, 0, 0, 0), strict=True)
+        ]
         return dt.datetime(int(year), *numbers, tzinfo=zone)  # type: ignore[misc]
     except ValueError:
         return None

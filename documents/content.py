@@ -55,13 +55,13 @@ NAMES = {
 }
 # Where each format says what it is: offset and bytes (PDF 32000-1 7.5.2, JPEG B.1.1.3, PNG 5.2, TIFF 6 2, DICOM PS3.10 7.1)
 SIGNATURES = (
+    (128, b"DICM", "dicom"),  # first: its preamble may rightly be that of a TIFF (PS3.10, 7.1)
     (0, b"%PDF-", "pdf"),
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"II*\0", "tiff"),
     (0, b"MM\0*", "tiff"),
     (0, b"{\\rtf", "rtf"),
-    (128, b"DICM", "dicom"),
 )
 XML_START = re.compile(rb"\A(\xef\xbb\xbf)?\s*<|\A\xff\xfe\s?<\0|\A\xfe\xff\0<")
 
@@ -110,7 +110,8 @@ def inspect(content: bytes, declared_type: str) -> Inspection:
     kind = ADMITTED.get(declared_type.split(";")[0].strip().lower())
     if kind is None:
         raise Inadmissible(
-            "Unsupported", "Ce format n'est pas admis. Sont admis : CDA R2, PDF, JPEG, PNG, TIFF, RTF, texte, DICOM."
+            "Unsupported",
+            "Ce format n'est pas admis. Sont admis : CDA R2, PDF, JPEG, PNG, TIFF, RTF, texte, DICOM.",
         )
     true_kind = sniff(content)
     if true_kind != kind:
@@ -150,7 +151,9 @@ def verify_claims(inspection: Inspection, size: int | None, sha1_base64: str | N
     """Size and SHA-1 said in the metadata are those of the content. Raises `Inadmissible`."""
     if size is not None and size != inspection.size:
         raise Inadmissible(
-            "XDSNonIdenticalHash", "La taille annoncée n'est pas celle du contenu reçu.", "content[0].attachment.size"
+            "XDSNonIdenticalHash",
+            "La taille annoncée n'est pas celle du contenu reçu.",
+            "content[0].attachment.size",
         )
     if sha1_base64:
         try:

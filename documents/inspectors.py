@@ -35,8 +35,19 @@ class Refuse(Exception):
     """`args`: French sentence; place in the content."""
 
 
-EXECUTABLE = (b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"PK\x03\x04", b"%PDF", b"<")
-BAD_NAMES = re.compile(r"\.(exe|dll|com|bat|cmd|js|jse|vbs|vbe|ps1|sh|scr|msi|jar|hta|lnk|py|html?|svg|docm|xlsm)$", re.I)
+EXECUTABLE = (
+    b"MZ",
+    b"\x7fELF",
+    b"#!",
+    b"\xca\xfe\xba\xbe",
+    b"\xcf\xfa\xed\xfe",
+    b"PK\x03\x04",
+    b"%PDF",
+    b"<",
+)
+BAD_NAMES = re.compile(
+    r"\.(exe|dll|com|bat|cmd|js|jse|vbs|vbe|ps1|sh|scr|msi|jar|hta|lnk|py|html?|svg|docm|xlsm)$", re.I
+)
 
 
 # -- PDF -------------------------------------------------------------------------------------------------
@@ -53,7 +64,15 @@ def pdf(content: bytes) -> dict[str, Any]:
             return {"pages": pages}
     except pikepdf.PasswordError as error:
         raise Refuse("Le PDF est protégé par un mot de passe : personne ne pourrait le lire.") from error
-    except (pikepdf.PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError) as error:
+    except (
+        pikepdf.PdfError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        NotImplementedError,
+    ) as error:
         raise Refuse("Le PDF est abîmé ou incomplet : enregistrez-le à nouveau.") from error
 
 
@@ -132,7 +151,17 @@ def image(content: bytes, expected: str) -> dict[str, Any]:
                 return {"width": width, "height": height}
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refuse("L'image est trop grande une fois décompressée.") from error
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error, Warning, OverflowError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        struct.error,
+        Warning,
+        OverflowError,
+    ) as error:
         raise Refuse("L'image est abîmée ou incomplète.") from error
 
 
@@ -176,10 +205,7 @@ def rtf(content: bytes) -> dict[str, Any]:
 
 
 # -- DICOM -----------------------------------------------------------------------------------------------------------
-DICOM_FACTS = (
-    "Modality SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientID PatientName StudyDate "
-    "AccessionNumber Rows Columns NumberOfFrames"
-).split()
+DICOM_FACTS = ["Modality", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName", "StudyDate", "AccessionNumber", "Rows", "Columns", "NumberOfFrames"]
 
 
 def dicom(content: bytes) -> dict[str, Any]:
@@ -194,7 +220,7 @@ def dicom(content: bytes) -> dict[str, Any]:
             facts["TransferSyntaxUID"] = str(dataset.file_meta.get("TransferSyntaxUID", ""))
     except RecursionError as error:
         raise Refuse("Le DICOM est imbriqué au-delà du raisonnable.") from error
-    except Exception as error:  # noqa: BLE001  (pydicom raises whatever it meets)
+    except Exception as error:
         raise Refuse("Le fichier DICOM est abîmé ou incomplet.") from error
     if not facts["SOPInstanceUID"] or not facts["TransferSyntaxUID"]:
         raise Refuse("Le fichier DICOM n'a pas d'identifiant d'instance.")
@@ -263,11 +289,7 @@ def answer(question: str, content: bytes) -> dict[str, Any]:
 
 
 # Python loads a codec from a file when it is first used: these are loaded while files can be opened.
-ENCODINGS = (
-    "utf-16 utf-16-le utf-16-be utf-32 latin-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 "
-    "iso8859-8 iso8859-9 iso8859-15 cp1252 tis-620 shift_jis euc_kr iso2022_jp iso2022_jp_2 iso2022_kr gb18030 gbk "
-    "idna punycode unicode_escape raw_unicode_escape hex base64"
-).split()
+ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1252", "tis-620", "shift_jis", "euc_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_kr", "gb18030", "gbk", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "hex", "base64"]
 
 
 def confine() -> None:

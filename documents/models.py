@@ -108,9 +108,7 @@ class Document(DossierScoped):
     language = models.CharField("langue", max_length=10, default="fr-FR")
     reference_ids = ArrayField(models.CharField(max_length=200), default=list)
 
-    author_ids = ArrayField(
-        models.CharField(max_length=100), verbose_name="auteurs et déposant"
-    )  # PS_IdNat, account
+    author_ids = ArrayField(models.CharField(max_length=100), verbose_name="auteurs et déposant")  # PS_IdNat, account
     author_family = models.CharField("nom de l'auteur", max_length=100, blank=True)
     author_given = models.CharField("prénom de l'auteur", max_length=100, blank=True)
     author_speciality = models.CharField("spécialité de l'auteur", max_length=40, blank=True)
@@ -126,9 +124,7 @@ class Document(DossierScoped):
     masked = models.BooleanField("masqué aux professionnels", default=False)  # MASQUE_PS
     withheld = models.BooleanField("non visible du patient", default=False)  # INVISIBLE_PATIENT
     visible_from = models.DateTimeField("visible du patient le", null=True)  # R1111-53, set when withheld
-    secret = models.BooleanField(
-        "non visible des représentants", default=False
-    )  # INVISIBLE_REPRESENTANTS_LEGAUX
+    secret = models.BooleanField("non visible des représentants", default=False)  # INVISIBLE_REPRESENTANTS_LEGAUX
 
     media_type = models.CharField("format du fichier", max_length=60)
     size = models.PositiveIntegerField("taille (octets)")

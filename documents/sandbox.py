@@ -32,7 +32,12 @@ class Child:
     def __init__(self) -> None:
         self.asked = 0
         self.process = subprocess.Popen(  # noqa: S603 (our own module, no shell, no input in the arguments)
-            [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); import documents.inspectors as i; i.serve()"],
+            [
+                sys.executable,
+                "-I",
+                "-c",
+                f"import sys; sys.path.insert(0, {str(ROOT)!r}); import documents.inspectors as i; i.serve()",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -74,9 +74,7 @@ def age_on(birth: dt.date, day: dt.date) -> int:
 def open_for(person: InsuredPerson, *, agreement: Agreement | None, by: Actor, email: str = "") -> Dossier:
     """Open the dossier of an insured person. Raises ValidationError (no consent), `AlreadyThere`."""
     if agreement is None or not agreement.evidence:
-        raise ValidationError(
-            "Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent"
-        )
+        raise ValidationError("Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent")
     ins = person.ins
     try:
         with transaction.atomic():

@@ -112,9 +112,7 @@ class InsuredPerson(models.Model):
     used_family = models.CharField("nom utilisé", max_length=100, blank=True)
     given_names = models.CharField("prénoms", max_length=200)
     birth_date = models.DateField("date de naissance")
-    sex = models.CharField(
-        "sexe", max_length=1, choices=[("F", "féminin"), ("M", "masculin"), ("U", "inconnu")]
-    )
+    sex = models.CharField("sexe", max_length=1, choices=[("F", "féminin"), ("M", "masculin"), ("U", "inconnu")])
     birthplace = models.CharField("lieu de naissance (code INSEE)", max_length=5, blank=True)
     postal_code = models.CharField("code postal", max_length=5)
     regime = models.ForeignKey(Regime, models.PROTECT, verbose_name="régime")
@@ -233,9 +231,7 @@ class Patient(DossierScoped):
     used_family = models.CharField("nom utilisé", max_length=100, blank=True)
     given_names = models.CharField("prénoms de naissance", max_length=200)
     birth_date = models.DateField("date de naissance")
-    sex = models.CharField(
-        "sexe", max_length=1, choices=[("F", "féminin"), ("M", "masculin"), ("U", "inconnu")]
-    )
+    sex = models.CharField("sexe", max_length=1, choices=[("F", "féminin"), ("M", "masculin"), ("U", "inconnu")])
     birthplace = models.CharField("lieu de naissance (code INSEE)", max_length=5, blank=True)
     status = models.CharField("identité", max_length=12, choices=Status, default=Status.VALIDATED)
     email = models.EmailField("courriel", blank=True)
@@ -337,9 +333,7 @@ class Notice(DossierScoped):
     class Meta:
         verbose_name = "avis"
         verbose_name_plural = "avis"
-        indexes = [
-            models.Index(fields=["bucket", "created_at"], name="notice_to_send", condition=Q(sent_at=None))
-        ]
+        indexes = [models.Index(fields=["bucket", "created_at"], name="notice_to_send", condition=Q(sent_at=None))]
 
     def __str__(self) -> str:
         return self.get_kind_display()

@@ -1,4 +1,4 @@
-"""Tell the patient: the outbox. A row is written with the act; a task sends it, without health content."""
+"""What the holder is told. Written with the act, in its transaction; sent by a task. No health content."""
 
 import uuid
 
@@ -8,19 +8,15 @@ from django.utils import timezone
 from audit.scoped import uuid7
 from patients.models import Notice
 
-# One statement: the address is read, and a notice of the same kind still waiting is enough.
+# One statement: nothing for who has no e-mail, and one unsent notice of a kind is enough.
 _TELL = """
 INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
 SELECT %(id)s, dossier_id, %(kind)s, email, 0, %(now)s, 0 FROM patients_patient
 WHERE dossier_id = %(dossier)s AND email <> '' AND NOT EXISTS (
-    SELECT 1 FROM patients_notice
-    WHERE dossier_id = %(dossier)s AND kind = %(kind)s AND sent_at IS NULL)
-"""
+    SELECT 1 FROM patients_notice WHERE dossier_id = %(dossier)s AND kind = %(kind)s AND sent_at IS NULL)"""
 
 
 def tell(dossier_id: uuid.UUID, kind: Notice.Kind) -> None:
-    """Put a notice in the outbox, in the current transaction, if the holder has an address for it."""
+    """Put a notice in the outbox of this dossier's holder."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _TELL, {"id": uuid7(), "kind": kind.value, "now": timezone.now(), "dossier": dossier_id}
-        )
+        cursor.execute(_TELL, {"id": uuid7(), "dossier": dossier_id, "kind": kind.value, "now": timezone.now()})

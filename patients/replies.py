@@ -39,9 +39,7 @@ class Sending:
         """The answer already given. Raises `KeyReused`."""
         if not self.key:
             return None
-        known = IdempotentReply.objects.filter(
-            dossier_id=dossier_id, caller=self.caller, key=self.key
-        ).first()
+        known = IdempotentReply.objects.filter(dossier_id=dossier_id, caller=self.caller, key=self.key).first()
         if known is not None and bytes(known.digest) != self.digest:
             raise KeyReused
         return known

@@ -1,6 +1,7 @@
 """The ground every test stands on: both databases, the app role's grants, the cast."""
 
 import datetime as dt
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,17 @@ def holder_client(client: Any) -> Callable[..., Any]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def code_tables(db: None) -> None:
+    """The project's own code tables, and a matrix."""
+    from django.core.management import call_command
+
+    from patients import terms
+
+    terms.forget()
+    call_command("load_code_tables", verbosity=0, stdout=io.StringIO())
 
 
 @pytest.fixture

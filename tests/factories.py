@@ -6,6 +6,7 @@ from typing import Any
 
 import factory
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -34,8 +35,7 @@ READABLE = ["11488-4", "11502-2", "57833-6", "18748-4", "34133-9", "60591-5", "1
 def luhn(digits: str) -> str:
     """The digits with the Luhn check digit that makes an RPPS valid."""
     total = sum(
-        sum(divmod(int(digit) * (2 if place % 2 == 0 else 1), 10))
-        for place, digit in enumerate(reversed(digits))
+        sum(divmod(int(digit) * (2 if place % 2 == 0 else 1), 10)) for place, digit in enumerate(reversed(digits))
     )
     return f"{digits}{-total % 10}"
 
@@ -104,6 +104,7 @@ class DossierFactory(DjangoModelFactory):
     caisse = factory.SubFactory(CaisseFactory)
 
     @classmethod
+    @transaction.atomic  # the consent is checked at commit
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Dossier:
         thirteen = kwargs.pop("thirteen")
         dossier = super()._create(model_class, *args, **kwargs)
@@ -254,9 +255,7 @@ def forbid(dossier: Dossier, professional: Professional) -> Block:
     return Block.objects.create(dossier=dossier, user=account(professional), blocked_by="holder:test")
 
 
-def matrix(
-    readable: list[str] | None = None, professions: tuple[str, ...] = ("10", "21", "60")
-) -> MatrixVersion:
+def matrix(readable: list[str] | None = None, professions: tuple[str, ...] = ("10", "21", "60")) -> MatrixVersion:
     version = MatrixVersion.objects.create(
         name="test", source="test", effective_from=timezone.now() - dt.timedelta(days=1)
     )
@@ -271,9 +270,7 @@ def holder_of(dossier: Dossier, role: str = "holder") -> User:
     if known:
         return known.user
     user = UserFactory()
-    Representation.objects.create(
-        dossier=dossier, user=user, role=role, recorded_by="test", since=dossier.opened_at
-    )
+    Representation.objects.create(dossier=dossier, user=user, role=role, recorded_by="test", since=dossier.opened_at)
     return user
 
 

@@ -125,15 +125,11 @@ def test_a_blocked_treating_doctor_loses_the_quality_in_the_same_act(dossier):
     holder = make.holder(dossier)
     with gate.enter(holder, Act.MANAGE, Event.TREATING_NAMED, dossier_id=dossier.pk, lock=True) as entry:
         grants.name_treating(entry, doctor, source="holder")
-    with gate.enter(
-        holder, Act.MANAGE, Event.PROFESSIONAL_BLOCKED, dossier_id=dossier.pk, lock=True
-    ) as entry:
+    with gate.enter(holder, Act.MANAGE, Event.PROFESSIONAL_BLOCKED, dossier_id=dossier.pk, lock=True) as entry:
         grants.block(entry, doctor)
     with pytest.raises(Refused):
         seen_by(make.caller(doctor), dossier)
-    with gate.enter(
-        holder, Act.MANAGE, Event.PROFESSIONAL_UNBLOCKED, dossier_id=dossier.pk, lock=True
-    ) as entry:
+    with gate.enter(holder, Act.MANAGE, Event.PROFESSIONAL_UNBLOCKED, dossier_id=dossier.pk, lock=True) as entry:
         grants.unblock(entry, doctor)
     with pytest.raises(Refused) as refused:
         seen_by(make.caller(doctor), dossier)

@@ -74,9 +74,7 @@ def test_counter_operator_insurer_and_super_user_never_read_nor_feed_nor_manage(
     """D19. No combination of facts changes it."""
     for flags in itertools.product([False, True], repeat=4):
         names = ("authorised", "treating", "blocked", "is_open")
-        facts = Facts(
-            Role.OTHER, DOSSIER, NOW, readable=frozenset(READABLE), **dict(zip(names, flags, strict=True))
-        )
+        facts = Facts(Role.OTHER, DOSSIER, NOW, readable=frozenset(READABLE), **dict(zip(names, flags, strict=True)))
         assert not any(decide(act, facts) for act in Act)
 
 

@@ -38,9 +38,7 @@ def test_each_dossier_counts_its_own_traces():
 
 def test_the_digest_covers_every_column_its_salt_and_its_rank():
     dossier = uuid.uuid4()
-    trail.record(
-        Event.DOCUMENT_READ, by=BY, dossier_id=dossier, object_title="Éléments", detail={"n": 1, "é": [2.5]}
-    )
+    trail.record(Event.DOCUMENT_READ, by=BY, dossier_id=dossier, object_title="Éléments", detail={"n": 1, "é": [2.5]})
     row = Trace.objects.get()
     said = {f.name: getattr(row, f.name) for f in Trace._meta.fields if f.name not in {"seq", "salt", "leaf"}}
     said["at"] = row.at.astimezone(dt.UTC).isoformat(timespec="microseconds")
@@ -61,8 +59,7 @@ def test_the_model_has_the_columns_of_the_table():
         found = {(name, nullable == "YES", length) for name, nullable, length in cursor.fetchall()}
     text = {"CharField"}
     assert found == {
-        (f.column, f.null, f.max_length if f.get_internal_type() in text else None)
-        for f in Trace._meta.fields
+        (f.column, f.null, f.max_length if f.get_internal_type() in text else None) for f in Trace._meta.fields
     }
 
 
@@ -105,9 +102,7 @@ def test_partitions_are_made_ahead_and_only_once():
 
 def test_a_trace_falls_in_the_month_a_person_in_paris_reads(time_machine):
     partitions.make_ahead(dt.date(2031, 7, 1), 1)
-    time_machine.move_to(
-        dt.datetime(2031, 7, 31, 22, 30, tzinfo=dt.UTC), tick=False
-    )  # 1 August, 0:30 in Paris
+    time_machine.move_to(dt.datetime(2031, 7, 31, 22, 30, tzinfo=dt.UTC), tick=False)  # 1 August, 0:30 in Paris
     trail.record(Event.DOCUMENT_READ, by=BY, dossier_id=make.uuid7())
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM audit_trace")

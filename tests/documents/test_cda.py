@@ -76,13 +76,22 @@ def test_every_fact_is_the_expected_one(name):
     for key in ("uniqueId", "setId"):
         expected[key] = joined(expected[key])
     expected["replaces"] = [joined(one) for one in expected["replaces"]] if expected["replaces"] else None
-    assert {key: found[key] for key in found if key in expected} == {key: expected[key] for key in found if key in expected}
+    assert {key: found[key] for key in found if key in expected} == {
+        key: expected[key] for key in found if key in expected
+    }
     if expected["nonXMLBody"]:
         assert body is not None
         assert len(body) == expected["nonXMLBody"]["decodedSize"]
         assert facts.body_media_type == expected["nonXMLBody"]["mediaType"]
     for example in expected["labExamples"]:
-        wanted = (example["code"], example["value"], example["unit"], example["effectiveTime"], example["low"], example["high"])
+        wanted = (
+            example["code"],
+            example["value"],
+            example["unit"],
+            example["effectiveTime"],
+            example["low"],
+            example["high"],
+        )
         points = [(r["code"], r["value"], r["unit"], r["effective_time"], r["low"], r["high"]) for r in facts.results]
         assert wanted in points
     for example in expected["labPriorExamples"]:
@@ -94,7 +103,13 @@ def test_every_fact_is_the_expected_one(name):
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_every_official_sample_is_examined_in_the_sandbox(name):
     """What is refused says what it is: an image declared JPEG that is a PNG."""
-    kinds = {"xml": "text/xml", "pdf": "application/pdf", "dcm": "application/dicom", "jpg": "image/jpeg", "png": "image/png"}
+    kinds = {
+        "xml": "text/xml",
+        "pdf": "application/pdf",
+        "dcm": "application/dicom",
+        "jpg": "image/jpeg",
+        "png": "image/png",
+    }
     kind = kinds.get(name.rpartition(".")[2])
     if kind is None:
         return

@@ -54,7 +54,9 @@ def test_each_hostile_file_gets_its_expected_outcome(row):
     started = time.monotonic()
     first = outcome(row)
     assert time.monotonic() - started < 5.5
-    expected = {"REJECT": {"REJECT"}, "ACCEPT_INERT": {"ACCEPT_INERT"}}.get(row["expected"], {"REJECT", "ACCEPT_INERT"})
+    expected = {"REJECT": {"REJECT"}, "ACCEPT_INERT": {"ACCEPT_INERT"}}.get(
+        row["expected"], {"REJECT", "ACCEPT_INERT"}
+    )
     if row["path"] not in BY_IDENTITY:
         assert first in expected
     assert outcome(row) == first

@@ -9,6 +9,7 @@ import pytest
 from documents import inspectors
 from documents.sandbox import Sandbox, Unanswered
 
+
 @pytest.fixture
 def box():
     made = Sandbox()

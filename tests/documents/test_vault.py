@@ -71,11 +71,24 @@ WHOLE = SEGMENT + TAG
         SEALED[:-1],
         SEALED + b"\0",
         SEALED + SEALED[-1016:],
-        SEALED[:HEADER] + SEALED[HEADER + WHOLE : HEADER + 2 * WHOLE] + SEALED[HEADER : HEADER + WHOLE] + SEALED[HEADER + 2 * WHOLE :],
+        SEALED[:HEADER]
+        + SEALED[HEADER + WHOLE : HEADER + 2 * WHOLE]
+        + SEALED[HEADER : HEADER + WHOLE]
+        + SEALED[HEADER + 2 * WHOLE :],
         SEALED[:HEADER] + SEALED[HEADER + WHOLE :],
         b"",
     ],
-    ids=["header only", "cut 1", "cut 2", "cut byte", "added byte", "added segment", "swapped", "first gone", "empty"],
+    ids=[
+        "header only",
+        "cut 1",
+        "cut 2",
+        "cut byte",
+        "added byte",
+        "added segment",
+        "swapped",
+        "first gone",
+        "empty",
+    ],
 )
 def test_cut_moved_or_added_segments_are_refused(touched):
     with pytest.raises(Unreadable):

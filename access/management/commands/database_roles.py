@@ -6,9 +6,7 @@ from access.roles import grants_for
 
 
 class Command(BaseCommand):
-    help = (
-        "Donne aux rôles de la base leurs droits, et rien de plus. À lancer par le propriétaire des tables."
-    )
+    help = "Donne aux rôles de la base leurs droits, et rien de plus. À lancer par le propriétaire des tables."
 
     def handle(self, **options):
         count = 0

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from access import matrix
+from access.models import MatrixVersion
+from patients import terms
+
+
+class Command(BaseCommand):
+    help = "Charge ou recharge les tables de codes du projet, et la matrice d'habilitation provisoire."
+
+    def handle(self, **options):
+        count = 0
+        for app in ("patients", "access", "documents"):
+            try:
+                count += terms.load(Path(apps.get_app_config(app).path) / "data")
+            except terms.WrongTable as error:
+                raise CommandError(str(error)) from error
+        known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
+        version = matrix.load(
+            Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv",
+            name="brouillon 2026-11",
+            status=MatrixVersion.Status.DRAFT,
+            source="Cellules publiées dans la presse, le reste déduit : ce n'est pas la matrice officielle.",
+            effective_from=None if known else timezone.now(),
+        )
+        self.stdout.write(f"{count} codes chargés ; matrice « {version} », {version.rows.count()} professions.")

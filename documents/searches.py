@@ -1,0 +1,187 @@
+"""A search that was understood, as queries on what the scope lets exist."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from access.policy import Scope
+from documents.models import Document, DocumentQuerySet, SubmissionSet
+from fhir import ids
+from fhir.search import Cursor, Period, Search
+
+STATES = {"current": "current", "superseded": "superseded"}
+COLUMNS = {
+    "type": "type_code",
+    "category": "class_code",
+    "facility": "facility_type",
+    "setting": "practice_setting",
+    "format": "format_code",
+}
+DATE_COLUMNS = {"date": "created", "creation": "created", "_lastUpdated": "last_updated"}
+LABELS = {
+    "MASQUE_PS": Q(masked=True),
+    "INVISIBLE_PATIENT": Q(withheld=True),
+    "INVISIBLE_REPRESENTANTS_LEGAUX": Q(secret=True),
+}
+
+
+def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
+    """ITI-67: every parameter narrows; values of one parameter are alternatives."""
+    states = [STATES[code] for code in wanted.codes("status") if code in STATES]
+    rows = rows.filter(state__in=states)
+    for name, column in COLUMNS.items():
+        if name in wanted.tokens:
+            rows = rows.filter(**{f"{column}__in": wanted.codes(name)})
+    if "identifier" in wanted.tokens:
+        rows = rows.filter(_identified(wanted.codes("identifier")))
+    if "_id" in wanted.tokens:
+        rows = rows.filter(pk__in=_own_ids(wanted.codes("_id")))
+    if "event" in wanted.tokens:
+        rows = rows.filter(event_codes__overlap=wanted.codes("event"))
+    if "related" in wanted.tokens:
+        values = [f"{token.system}|{token.code}" for token in wanted.tokens["related"]]
+        rows = rows.filter(reference_ids__overlap=values)
+    if "security-label" in wanted.tokens:
+        rows = rows.filter(_labelled(wanted.codes("security-label")))
+    if "relatesto" in wanted.texts:
+        rows = rows.filter(replaces_id__in=_own_ids([text.rpartition("/")[2] for text in wanted.texts["relatesto"]]))
+    for name, column in (("author.family", "author_family"), ("author.given", "author_given")):
+        if name in wanted.texts:
+            rows = rows.filter(_starts(column, wanted.texts[name]))
+    if wanted.archived is not None:
+        rows = rows.filter(archived=wanted.archived)
+    for name, period in wanted.dates:
+        rows = rows.filter(_dated(name, period))
+    return rows
+
+
+def _own_ids(values: list[str]) -> list[Any]:
+    found = []
+    for value in values:
+        try:
+            found.append(ids.split(value)[1])
+        except ids.UnknownId:
+            continue
+    return found
+
+
+def _identified(values: list[str]) -> Q:
+    """By uniqueId, or by the logical identifier urn:uuid:<entry>."""
+    wanted = Q(unique_id__in=values)
+    for value in values:
+        name = value.removeprefix("urn:uuid:")
+        if len(name) == 36 and name.replace("-", "").isalnum():
+            try:
+                wanted |= Q(pk=uuid.UUID(name))
+            except ValueError:
+                continue
+    return wanted
+
+
+def _labelled(codes: list[str]) -> Q:
+    wanted = Q(confidentiality__in=[code for code in codes if len(code) == 1])
+    for code in codes:
+        wanted |= LABELS.get(code, Q(pk__in=[]))
+    return wanted
+
+
+def _starts(column: str, values: tuple[str, ...]) -> Q:
+    wanted = Q(pk__in=[])
+    for value in values:
+        wanted |= Q(**{f"{column}__istartswith": value})
+    return wanted
+
+
+def _dated(name: str, period: Period) -> Q:
+    if name in DATE_COLUMNS:
+        return compared(DATE_COLUMNS[name], period)
+    if name == "period-start":
+        return compared("service_start", period)
+    if name == "period-end":
+        return compared("service_stop", period)
+    # period: the act overlaps what is asked for; an act without an end is a moment.
+    started = Q(service_start__lt=period.stop)
+    ended = Q(service_stop__gte=period.start) | Q(service_stop=None, service_start__gte=period.start)
+    if period.prefix in ("ge", "gt", "sa"):
+        return ended
+    return started if period.prefix in ("le", "lt", "eb") else started & ended
+
+
+def compared(column: str, period: Period) -> Q:
+    """A column against the interval that the date names (FHIR R4, 3.1.1.5.5)."""
+    inside = Q(**{f"{column}__gte": period.start, f"{column}__lt": period.stop})
+    margin = max(period.stop - period.start, dt.timedelta(days=1))
+    return {
+        "eq": inside,
+        "ne": ~inside,
+        "gt": Q(**{f"{column}__gte": period.stop}),
+        "sa": Q(**{f"{column}__gte": period.stop}),
+        "ge": Q(**{f"{column}__gte": period.start}),
+        "lt": Q(**{f"{column}__lt": period.start}),
+        "eb": Q(**{f"{column}__lt": period.start}),
+        "le": Q(**{f"{column}__lt": period.stop}),
+        "ap": Q(**{f"{column}__gte": period.start - margin, f"{column}__lt": period.stop + margin}),
+    }[period.prefix]
+
+
+def visible_lots(scope: Scope) -> QuerySet[SubmissionSet]:
+    """Lots whose every document exists for this scope: a list that names a hidden one is hidden too."""
+    inside = Document.objects.filter(dossier_id=scope.dossier_id, submission_set=OuterRef("pk"))
+    shown = Document.objects.within(scope).filter(submission_set=OuterRef("pk"))
+    hidden = inside.exclude(pk__in=Document.objects.within(scope).values("pk"))
+    return SubmissionSet.objects.filter(dossier_id=scope.dossier_id).filter(Exists(shown)).exclude(Exists(hidden))
+
+
+def lists(scope: Scope, wanted: Search) -> QuerySet[SubmissionSet]:
+    """ITI-66."""
+    rows = visible_lots(scope)
+    if not {"submissionset"} & set(wanted.codes("code")):
+        return rows.none()
+    if "status" in wanted.tokens and "current" not in wanted.codes("status"):
+        return rows.none()
+    for name, column in (("designationType", "designation"), ("identifier", "unique_id"), ("sourceId", "source_id")):
+        if name in wanted.tokens:
+            rows = rows.filter(**{f"{column}__in": wanted.codes(name)})
+    if "authorOrg" in wanted.tokens:
+        rows = rows.filter(author_structure__in=wanted.codes("authorOrg"))
+    if "_id" in wanted.tokens:
+        rows = rows.filter(pk__in=_own_ids(wanted.codes("_id")))
+    columns = {
+        "source.family": "author_family",
+        "source.given": "author_given",
+        "title": "title",
+        "source": "author_family",
+    }
+    for name, column in columns.items():
+        if name in wanted.texts:
+            rows = rows.filter(_starts(column, wanted.texts[name]))
+    if wanted.archived is not None:
+        rows = rows.filter(archived=wanted.archived)
+    for _, period in wanted.dates:
+        rows = rows.filter(compared("date", period))
+    return rows
+
+
+def key_of(row: Any, wanted: Search) -> dt.datetime:
+    """What a page is ordered by, of one row."""
+    if isinstance(row, SubmissionSet):
+        return row.date
+    moment: dt.datetime = row.last_updated if "_lastUpdated" in wanted.sort else row.created
+    return moment
+
+
+def page(rows: QuerySet[Any], wanted: Search, columns: tuple[str, ...]) -> list[Any]:
+    """One row more than a page, so that the next link is known without a count."""
+    column = "date" if rows.model is SubmissionSet else "last_updated" if "_lastUpdated" in wanted.sort else "created"
+    descending = wanted.sort.startswith("-")
+    if wanted.cursor is not None:
+        rows = rows.filter(_after(column, wanted.cursor, descending))
+    sign = "-" if descending else ""
+    return list(rows.order_by(f"{sign}{column}", f"{sign}id").only(*columns, "dossier_id")[: wanted.count + 1])
+
+
+def _after(column: str, cursor: Cursor, descending: bool) -> Q:
+    side = "lt" if descending else "gt"
+    return Q(**{f"{column}__{side}": cursor.date}) | Q(**{column: cursor.date, f"pk__{side}": cursor.id})

@@ -1,0 +1,40 @@
+from celery import shared_task
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from patients.models import Notice
+
+BATCH, TRIES = 200, 10
+
+
+@shared_task
+def send_notices() -> int:
+    """Send what waits in the outbox. Each row is locked while it is sent: two workers never send it twice.
+
+    A mail that fails stays for the next round, ten rounds at most.
+    """
+    sent = 0
+    waiting = Notice.objects.filter(sent_at=None, attempts__lt=TRIES).order_by("created_at")
+    for dossier_id, key in list(waiting.values_list("dossier_id", "pk")[:BATCH]):
+        with transaction.atomic():
+            notice = (
+                Notice.objects.select_for_update(of=("self",), skip_locked=True)
+                .filter(dossier_id=dossier_id, pk=key, sent_at=None)
+                .first()
+            )
+            if notice is None:
+                continue
+            notice.attempts += 1
+            try:
+                body = render_to_string("emails/notice.txt", {"notice": notice, "portal": settings.PORTAL_URL})
+                send_mail(notice.get_kind_display(), body, None, [notice.email])
+            except OSError:
+                pass
+            else:
+                notice.sent_at = timezone.now()
+                sent += 1
+            notice.save(update_fields=["attempts", "sent_at"])
+    return sent
