@@ -18,11 +18,12 @@ class Origin:
     ip: str = ""
 
 
-_origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+NOWHERE = Origin()
+_origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 
 def origin() -> Origin:
-    return _origin.get()
+    return _origin.get() or NOWHERE
 
 
 def channel_of(request: HttpRequest) -> str:

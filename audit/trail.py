@@ -95,7 +95,32 @@ class Event(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
 
 
-COLUMNS = ["id", "dossier_id", "at", "event", "allowed", "ground", "mode", "actor_kind", "actor_id", "actor_name", "profession", "structure_id", "structure_name", "means", "on_behalf_of", "object_kind", "object_id", "object_type", "object_title", "reason", "channel", "request_id", "ip", "detail"]
+COLUMNS = [
+    "id",
+    "dossier_id",
+    "at",
+    "event",
+    "allowed",
+    "ground",
+    "mode",
+    "actor_kind",
+    "actor_id",
+    "actor_name",
+    "profession",
+    "structure_id",
+    "structure_name",
+    "means",
+    "on_behalf_of",
+    "object_kind",
+    "object_id",
+    "object_type",
+    "object_title",
+    "reason",
+    "channel",
+    "request_id",
+    "ip",
+    "detail",
+]
 _NAMES = ", ".join(COLUMNS)
 _SLOTS = ", ".join(f"%({name})s" for name in COLUMNS)
 # The rank enters the digest in the same statement that takes it: one round trip a trace, and the

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,7 +83,7 @@ class Metadata(FhirView):
         return Response(capability.statement(self.base))
 
 
-# -- Patient -----------------------------------------------------------------------------------------------------
+# -- Patient ---------------------------------------------------------------------------------------------
 class PatientSearch(FhirView):
     """Does a dossier exist, is it open, may I (TD0.2, D17)."""
 
@@ -148,7 +147,7 @@ def status_of(facts: Facts) -> str:
     return "EXPIRE" if facts.expired else "NON_EXISTE"
 
 
-# -- write ----------------------------------------------------------------------------------------------------------
+# -- write -----------------------------------------------------------------------------------------------
 class Root(FhirView):
     """ITI-65."""
 
@@ -239,7 +238,7 @@ def _written(view: FhirView, status: int, location: str, body: bytes) -> HttpRes
     return response
 
 
-# -- DocumentReference ---------------------------------------------------------------------------------------------------
+# -- DocumentReference -----------------------------------------------------------------------------------
 class DocumentSearch(FhirView):
     """ITI-67 and ITI-105."""
 
@@ -428,7 +427,7 @@ def _apply(entry: Entry, document: Document, change: patch.Change, *, asked: boo
         masking.archive(entry, document, change.archived)
 
 
-# -- List ------------------------------------------------------------------------------------------------------------------
+# -- List ------------------------------------------------------------------------------------------------
 class ListSearch(FhirView):
     """ITI-66: lots of which the caller may see every document."""
 
@@ -464,7 +463,7 @@ class ListRead(FhirView):
         return HttpResponse(lot.fhir, content_type=f"{rest.MEDIA_TYPE}; charset=utf-8")
 
 
-# -- Binary ----------------------------------------------------------------------------------------------------------------
+# -- Binary ----------------------------------------------------------------------------------------------
 class BinaryRead(FhirView):
     """ITI-68: the bytes as they were deposited, or the Binary resource when FHIR is asked for."""
 
@@ -549,46 +548,3 @@ SUFFIXES = {
 def file_name(document: Document) -> str:
     """By date and type: a title is somebody's text, and says what the document is about."""
     return f"document-{document.created:%Y-%m-%d}.{SUFFIXES.get(document.media_type, 'bin')}"
-
-
-JSON_TYPES = {"application/fhir+json", "application/json", "application/json-patch+json", "text/json"}
-
-
-def body_of(request: Request) -> Any:
-    """The JSON of a write. fhirpy and others call it application/json. Raises Problem 400, 415."""
-    media_type = (request.content_type or "").split(";")[0].strip().lower()
-    if media_type not in JSON_TYPES:
-        raise UnsupportedMediaType(media_type)
-    return wire.loads(request.body)
-
-
-@contextmanager
-def hidden() -> Iterator[None]:
-    """Absent, masked, another dossier's, refused: one answer. A closed dossier is told (D13, D17)."""
-    try:
-        yield
-    except Withdrawn:
-        raise
-    except gate.Absent as error:
-        raise not_found() from error
-    except gate.Refused as error:
-        if error.decision.ground == Ground.CLOSED:
-            raise
-        raise not_found() from error
-
-
-@contextmanager
-def opened(caller: Caller, name: str, event: Event, *, lock: bool = False) -> Iterator[tuple[Entry, Document]]:
-    """Inside the door, with one document that exists for this caller. Raises what the gate raises."""
-    dossier_id, document_id = split(name)
-    where = {"dossier_id": dossier_id, "object_id": document_id}
-    with gate.enter(caller, Act.OPEN, event, lock=lock, **where) as entry:
-        document = Document.objects.within(entry.scope).filter(pk=document_id).first()
-        if document is None:
-            raise Withdrawn if _withdrawn_by(caller, dossier_id, document_id) else gate.Absent
-        yield entry, document
-
-
-def _withdrawn_by(caller: Caller, dossier_id: uuid.UUID, document_id: uuid.UUID) -> bool:
-    rows = Document.objects.filter(dossier_id=dossier_id, pk=document_id, state=Document.State.DELETED)
-    return rows.filter(author_ids__contains=[caller.author]).exists()

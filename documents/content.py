@@ -53,7 +53,8 @@ NAMES = {
     "dicom": "un objet DICOM",
     "cda": "un document XML",
 }
-# Where each format says what it is: offset and bytes (PDF 32000-1 7.5.2, JPEG B.1.1.3, PNG 5.2, TIFF 6 2, DICOM PS3.10 7.1)
+# Where each format says what it is: offset and bytes.
+# PDF 32000-1 7.5.2, JPEG B.1.1.3, PNG 5.2, TIFF 6 section 2, DICOM PS3.10 7.1.
 SIGNATURES = (
     (128, b"DICM", "dicom"),  # first: its preamble may rightly be that of a TIFF (PS3.10, 7.1)
     (0, b"%PDF-", "pdf"),

@@ -131,7 +131,7 @@ def _inflate_bounded(raw: bytes) -> None:
         raise Refuse("Le PDF se décompresse au-delà du raisonnable.")
 
 
-# -- images ---------------------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------------
 def image(content: bytes, expected: str) -> dict[str, Any]:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     try:
@@ -175,7 +175,7 @@ def _complaints() -> bytes:
         return b""
 
 
-# -- text ---------------------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------------
 def text(content: bytes) -> dict[str, Any]:
     if b"\0" in content:
         raise Refuse("Le texte contient des octets nuls.")
@@ -204,8 +204,21 @@ def rtf(content: bytes) -> dict[str, Any]:
     return {}
 
 
-# -- DICOM -----------------------------------------------------------------------------------------------------------
-DICOM_FACTS = ["Modality", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName", "StudyDate", "AccessionNumber", "Rows", "Columns", "NumberOfFrames"]
+# -- DICOM -----------------------------------------------------------------------------------------------
+DICOM_FACTS = [
+    "Modality",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "PatientID",
+    "PatientName",
+    "StudyDate",
+    "AccessionNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+]
 
 
 def dicom(content: bytes) -> dict[str, Any]:
@@ -230,7 +243,7 @@ def dicom(content: bytes) -> dict[str, Any]:
     return {"dicom": facts}
 
 
-# -- CDA --------------------------------------------------------------------------------------------------------------------
+# -- CDA -------------------------------------------------------------------------------------------------
 BODY_TYPES = {
     "application/pdf": "pdf",
     "image/jpeg": "jpeg",
@@ -289,7 +302,37 @@ def answer(question: str, content: bytes) -> dict[str, Any]:
 
 
 # Python loads a codec from a file when it is first used: these are loaded while files can be opened.
-ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1252", "tis-620", "shift_jis", "euc_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_kr", "gb18030", "gbk", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "hex", "base64"]
+ENCODINGS = [
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "latin-1",
+    "iso8859-2",
+    "iso8859-3",
+    "iso8859-4",
+    "iso8859-5",
+    "iso8859-6",
+    "iso8859-7",
+    "iso8859-8",
+    "iso8859-9",
+    "iso8859-15",
+    "cp1252",
+    "tis-620",
+    "shift_jis",
+    "euc_kr",
+    "iso2022_jp",
+    "iso2022_jp_2",
+    "iso2022_kr",
+    "gb18030",
+    "gbk",
+    "idna",
+    "punycode",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "hex",
+    "base64",
+]
 
 
 def confine() -> None:

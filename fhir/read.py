@@ -87,7 +87,7 @@ class Submission:
     simplified: bool = False
 
 
-# -- entry points --------------------------------------------------------------------------------------------
+# -- entry points ----------------------------------------------------------------------------------------
 def transaction(bundle: Any) -> Submission:
     """ITI-65: one SubmissionSet, one or more DocumentReference with their Binary. Raises Problem."""
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
@@ -228,7 +228,7 @@ class _Transaction:
             yield target.removeprefix("DocumentReference/"), f"{at}.resource"
 
 
-# -- one document ------------------------------------------------------------------------------------------------
+# -- one document ----------------------------------------------------------------------------------------
 def _entry(resource: dict[str, Any], at: str, content: bytes, others: dict[str, Any]) -> Entry:
     attachment = _attachment(resource, at)
     if resource.get("status") != "current":
@@ -406,7 +406,7 @@ def _resolve(resource: dict[str, Any], reference: Any, others: dict[str, Any]) -
     return {"identifier": [reference["identifier"]]} if isinstance(reference.get("identifier"), dict) else {}
 
 
-# -- small pieces ----------------------------------------------------------------------------------------------------
+# -- small pieces ----------------------------------------------------------------------------------------
 def _first(value: Any) -> dict[str, Any]:
     if isinstance(value, list):
         value = value[0] if value else {}

@@ -17,7 +17,7 @@ DOSSIER = uuid.uuid4()
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 NOTHING = frozenset()
 
-# rule (number in rules.md)          facts                                                list                    open             own              deposit
+# rule (number in rules.md), facts, then: list, open, own, deposit
 TABLE = [
     ("D4 feeding needs no right", {}, "no:not_authorised", "own", "own", "yes:feeding"),
     ("an ended right is no right", {"expired": True}, "no:expired", "own", "own", "yes:feeding"),
