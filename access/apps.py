@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class AccessConfig(AppConfig):
     name = "access"
     verbose_name = "accès"
+
+    def ready(self) -> None:
+        from access import openapi  # noqa: F401  (registers how the interface is signed in to)

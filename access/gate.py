@@ -130,7 +130,7 @@ def look(
         known = IdentityIndex.objects.filter(lookup=ins.lookup).values("dossier_id")[:1]
         rows = rows.filter(pk=Subquery(known))
     else:
-        rows = rows.filter(pk=dossier_id)
+        rows = rows.filter(pk__in=[dossier_id] if dossier_id else [])
     if caller.user is not None:
         rows = rows.annotate(**_about(caller, caller.user, at))
     if lock:

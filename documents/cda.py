@@ -247,7 +247,8 @@ def _custodian(root: Any) -> dict[str, Any]:
 
 def _results(root: Any) -> dict[str, Any]:
     """Laboratory observations; a REFR child is a prior result of the one above it."""
-    results, priors = [], []
+    results: list[dict[str, Any]] = []
+    priors: list[dict[str, Any]] = []
     for node in root.xpath(f".//h:observation[h:templateId/@root='{RESULT}']", namespaces=NS)[:MAX_RESULTS]:
         results.append(_result(node))
         for prior in node.xpath("h:entryRelationship[@typeCode='REFR']/h:observation", namespaces=NS):
@@ -323,11 +324,8 @@ def to_datetime(value: str | None) -> dt.datetime | None:
         offset = dt.timedelta(hours=int(hours), minutes=int(minutes.ljust(2, "0")))
         zone = dt.timezone(offset if sign == "+" else -offset)
     try:
-        numbers = [
-            int(part or default)
-            for part, default in zip((month, day, hour, minute, second), (1, 1, 0, 0, 0), strict=True)
-        ]
-        return dt.datetime(int(year), *numbers, tzinfo=zone)  # type: ignore[misc]
+        day_of = dt.date(int(year), int(month or 1), int(day or 1))
+        return dt.datetime.combine(day_of, dt.time(int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone))
     except ValueError:
         return None
 

@@ -51,7 +51,7 @@ class Ins:
         return nonce + AESGCM(_key(b"seal")).encrypt(nonce, self.matricule.encode(), self.oid.encode())
 
     @classmethod
-    def unsealed(cls, blob: bytes, oid: str) -> "Ins":
+    def unsealed(cls, blob: bytes | memoryview, oid: str) -> "Ins":
         blob = bytes(blob)
         return cls(AESGCM(_key(b"seal")).decrypt(blob[:12], blob[12:], oid.encode()).decode(), oid)
 
