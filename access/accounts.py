@@ -1,9 +1,20 @@
 """allauth's hooks: nobody signs up by himself, accounts come from the opening of a dossier."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import Login
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest
+
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def is_login_by_code_required(self, login: Login) -> bool:
+        """Two factors, not three: who has an application of codes or a key gets no code by e-mail."""
+        if login.user is not None and is_mfa_enabled(login.user, SECOND_FACTORS):
+            return False
+        return bool(super().is_login_by_code_required(login))

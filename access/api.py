@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.db import DatabaseError
 from django.http import Http404
 from django.utils import timezone
@@ -50,6 +50,8 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": problems.TRAIL_DOWN}, 503)
     if isinstance(error, DatabaseError):
         return Response({"detail": problems.DATABASE_DOWN}, 503)
+    if isinstance(error, RequestDataTooBig):
+        return Response({"detail": "Le message est trop gros."}, 413)
     if isinstance(error, KeyReused):
         return Response({"detail": error.message}, 409)
     if isinstance(error, ValidationError):
@@ -60,10 +62,24 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
     return exception_handler(error, context)
 
 
+SMALL = 64 * 1024  # bytes: no act needs more
+
+
+def bounded(request: Request, limit: int) -> None:
+    """Refuse a body that is too big before reading it: DRF's parsers read whatever comes. Raises 413."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > limit:
+        raise RequestDataTooBig
+
+
 class Door(APIView):
     """A door of /api/v1: a signed-in professional, JSON, errors as `Problem`."""
 
     request: Request
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        bounded(request, SMALL)
+        super().initial(request, *args, **kwargs)
 
     def get_exception_handler(self) -> Any:
         return answer_of
@@ -230,7 +246,8 @@ class PermissionView(Door):
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
 
-    post = put
+    def post(self, request: Request, dossier: str) -> Response:
+        return self.put(request, dossier)
 
     def delete(self, request: Request, dossier: str) -> Response:
         with gate.enter(

@@ -6,4 +6,4 @@ class AccessConfig(AppConfig):
     verbose_name = "accès"
 
     def ready(self) -> None:
-        from access import openapi  # noqa: F401  (registers how the interface is signed in to)
+        from access import schema  # noqa: F401  (registers how the interface is signed in to)

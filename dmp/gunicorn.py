@@ -1,21 +1,31 @@
-"""gunicorn of both web processes. Address, workers and threads come from the command line."""
+"""How gunicorn serves both web processes: `gunicorn --config dmp/gunicorn.py dmp.wsgi:application`, DMP_ROLE set."""
 
+import os
+import threading
+
+_backoffice = os.environ.get("DMP_ROLE") == "backoffice"
+
+bind = os.environ.get("DMP_BIND", "127.0.0.1:8001" if _backoffice else "127.0.0.1:8000")
 worker_class = "gthread"
-timeout = 60  # seconds: a deposit of the largest size on a slow line
-graceful_timeout = 10
+workers = int(os.environ.get("DMP_WEB_PROCESSES", "1" if _backoffice else "2"))
+threads = 4
+preload_app = True  # the code is read once; connections are opened after the fork
+timeout = 60  # seconds without a sign of life from a worker
+graceful_timeout = 10  # seconds left to requests under way when stopping
 keepalive = 5
 max_requests = 10_000
 max_requests_jitter = 1_000
-control_socket_disable = True  # it would stand in the home of the service's user
-accesslog = None  # the trail says who did what; an access log would repeat paths and addresses
+limit_request_line = 8190  # FHIR searches by GET are long
+worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats: never a slow disk)
+control_socket_disable = True  # its default place is the home of whoever starts it
+accesslog = None  # FHIR search URLs carry identifiers; the trail is the record of accesses
+errorlog = "-"
+loglevel = os.environ.get("DMP_LOG_LEVEL", "INFO").lower()
 
 
 def post_worker_init(worker: object) -> None:
     """The parsers' child is started before the first document asks for it."""
-    import os
-    import threading
-
-    if os.environ.get("DMP_ROLE") == "portal":
+    if not _backoffice:
         from documents import sandbox
 
         threading.Thread(target=sandbox.warm, daemon=True).start()

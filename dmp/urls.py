@@ -1,10 +1,22 @@
 from django.urls import include, path
 
+from access import schema
 from dmp import pages
+from documents import views
 
 urlpatterns = [
     path("healthz", pages.health, name="health"),
+    path("", views.home, name="home"),
+    path("", include("access.urls")),
+    path("documents/", include("documents.urls")),
+    path("activite/", views.show_activity, name="activity"),
+    path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
+    path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
+    path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),
     path("compte/", include("allauth.urls")),
     path("", include("documents.urls_fhir")),
     path("api/v1/", include("access.urls_api")),
+    path("api/v1/", include("documents.urls_api")),
+    path("api/schema", schema.schema, name="api-schema"),
+    path("api/docs", schema.page, name="api-docs"),
 ]

@@ -9,6 +9,7 @@ import struct
 from django.conf import settings
 
 CHUNK = 1 << 16
+TIMEOUT = 10  # seconds for each exchange
 
 
 class Unavailable(Exception):
@@ -19,27 +20,46 @@ class Infected(Exception):
     """The antivirus named a threat."""
 
 
+def configured() -> bool:
+    return bool(_address())
+
+
+def _address() -> str:
+    return str(getattr(settings, "DMP_CLAMD", "") or "")
+
+
 def scan(content: bytes) -> str:
     """`clean`, or `unscanned` when none is configured. Raises `Infected`, `Unavailable`."""
-    if not settings.DMP_CLAMD:
+    if not configured():
         return "unscanned"
     try:
         answer = _instream(content)
     except OSError as error:
-        raise Unavailable("L'antivirus ne répond pas.") from error
+        raise Unavailable("L'antivirus ne répond pas : réessayez dans quelques minutes.") from error
     if answer.endswith(b"FOUND"):
-        raise Infected("L'antivirus a reconnu un programme malveillant.")
+        raise Infected("L'antivirus a reconnu un programme malveillant : le fichier est refusé.")
     if not answer.endswith(b"OK"):
-        raise Unavailable("L'antivirus n'a pas pu analyser le fichier.")
+        raise Unavailable("L'antivirus n'a pas pu analyser le fichier : réessayez dans quelques minutes.")
     return "clean"
 
 
+def _connected() -> socket.socket:
+    """`DMP_CLAMD`: the path of a unix socket, or host:port."""
+    host, colon, port = _address().rpartition(":")
+    if colon and port.isdigit():
+        return socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT)
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(TIMEOUT)
+        connection.connect(_address())
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def _instream(content: bytes) -> bytes:
-    host, colon, port = settings.DMP_CLAMD.rpartition(":")
-    inet = bool(colon) and port.isdigit()
-    with socket.socket(socket.AF_INET if inet else socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        connection.connect((host, int(port)) if inet else settings.DMP_CLAMD)
+    with _connected() as connection:
         connection.sendall(b"zINSTREAM\0")
         for start in range(0, len(content), CHUNK):
             piece = content[start : start + CHUNK]

@@ -1,31 +1,31 @@
 """Reads a CDA R2 document (CI-SIS, levels 1 and 3): header facts and laboratory results.
 
-Runs in the sandbox: no Django here. Untrusted XML: no DTD, no entity, no network, bounded depth. Key
-checks of identity numbers are flags on what documents say, never refusals (interop.md, section b).
+Runs in the sandbox: no Django here. Key checks of identity numbers are flags on what documents say, never
+refusals: official samples carry wrong keys.
 """
 
 import base64
 import binascii
 import datetime as dt
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from lxml import etree
 from stdnum.fr import nir
 
-NS = {"h": "urn:hl7-org:v3", "lab": "urn:oid:1.3.6.1.4.1.19376.1.3.2"}
+from documents.cda_xml import NS, NotCda, attribute, find, identifier, parse, text_of
+
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 INS_OIDS = ("1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.9", "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.11")
 PS_IDNAT, STRUCT_IDNAT = "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
 RESULT = "1.3.6.1.4.1.19376.1.3.1.6"  # IHE PaLM laboratory observation
-DOCTYPE = tuple("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
-MAX_DEPTH = 200
+PARIS = ZoneInfo("Europe/Paris")
 MAX_RESULTS = 5000
-
-
-class NotCda(Exception):
-    """Not a CDA document this service can file. `args`: French sentence, XPath-like place."""
+MAX_MEDIA = 50
+OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,49 +61,18 @@ class CdaFacts:
     results: tuple[dict[str, Any], ...] = ()
     priors: tuple[dict[str, Any], ...] = ()
 
-    as_dict = asdict
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
 
 
-def read(content: bytes) -> tuple[CdaFacts, bytes | None]:
-    """The facts, and the decoded body of a level 1 document. Raises `NotCda`."""
+Media = list[tuple[str, bytes]]
+
+
+def read(content: bytes) -> tuple[CdaFacts, bytes | None, Media]:
+    """The facts, the decoded body of a level 1, the decoded media of a level 3. Raises `NotCda`."""
     root, wrapped = parse(content)
     body, body_type = _level1_body(root)
-    return _facts(root, wrapped=wrapped, body_type=body_type), body
-
-
-def parse(content: bytes) -> tuple[Any, bool]:
-    """The ClinicalDocument element, and whether it came inside its own stylesheet (auto-présentable)."""
-    if any(mark in content for mark in DOCTYPE):
-        raise NotCda("Le document contient une DTD (DOCTYPE), ce qui n'est pas admis.", "/")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise NotCda("Le document n'est pas du XML bien formé.", "/") from error
-    if root.getroottree().docinfo.doctype:
-        raise NotCda("Le document contient une DTD (DOCTYPE), ce qui n'est pas admis.", "/")
-    for node in root.xpath("preceding-sibling::processing-instruction('xml-stylesheet')"):
-        href = re.search(r"""href\s*=\s*["']([^"']*)""", node.text or "")
-        # Software writes the relative name of ANS's sheet here; an address elsewhere is another matter.
-        if href and (":" in href[1] or href[1].startswith("//")):
-            raise NotCda("Le document appelle une feuille de style extérieure.", "/processing-instruction()")
-    if _depth(root) > MAX_DEPTH:
-        raise NotCda("Le document est imbriqué au-delà du raisonnable.", "/")
-    if root.tag == "{urn:hl7-org:v3}ClinicalDocument":
-        return root, False
-    if root.tag == "{http://www.w3.org/1999/XSL/Transform}stylesheet":
-        inside = root.findall(".//{urn:asip-sante:ci-sis}Contenu//h:ClinicalDocument", NS)
-        if len(inside) == 1:
-            return inside[0], True
-    raise NotCda("Le document n'est pas un CDA R2 (ClinicalDocument).", "/")
-
-
-def _depth(root: Any) -> int:
-    deepest = depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        deepest = max(deepest, depth)
-    return deepest
+    return _facts(root, wrapped=wrapped, body_type=body_type), body, list(_media(root))
 
 
 def _level1_body(root: Any) -> tuple[bytes | None, str | None]:
@@ -112,61 +81,77 @@ def _level1_body(root: Any) -> tuple[bytes | None, str | None]:
         if root.find("h:component/h:structuredBody", NS) is None:
             raise NotCda("Le document CDA n'a pas de corps.", "ClinicalDocument.component")
         return None, None
+    body = _decoded(text)
+    if not body:
+        raise NotCda(
+            "Le corps du document est vide, ou son base64 est abîmé.", "ClinicalDocument.component.nonXMLBody"
+        )
+    return body, text.get("mediaType") or "text/plain"  # CDA R2's default (data type ED)
+
+
+def _decoded(node: Any) -> bytes | None:
+    """The bytes of an ED: base64 when it says so, else its text; None when the base64 is damaged."""
+    written = "".join(node.itertext())
+    if node.get("representation") != "B64":
+        return written.encode()
     try:
-        content = base64.b64decode("".join(text.itertext()).strip().encode("ascii"))
-    except (binascii.Error, ValueError) as error:
-        raise NotCda("Le corps du document n'est pas en base64.", "ClinicalDocument.component.nonXMLBody") from error
-    return content, text.get("mediaType")
+        return base64.b64decode("".join(written.split()).encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _media(root: Any) -> Iterator[tuple[str, bytes]]:
+    found = find(root, ".//h:observationMedia/h:value[@representation='B64']")
+    if len(found) > MAX_MEDIA:
+        raise NotCda(
+            f"Le document porte plus de {MAX_MEDIA} images ou fichiers joints.", "ClinicalDocument.component"
+        )
+    for node in found:
+        yield node.get("mediaType") or "text/plain", _decoded(node) or b""
 
 
 def _facts(root: Any, *, wrapped: bool, body_type: str | None) -> CdaFacts:
     code = _required(root, "h:code")
     main = next(
-        iter(root.xpath("h:documentationOf/h:serviceEvent[h:effectiveTime/h:low/@value]", namespaces=NS)),
+        iter(find(root, "h:documentationOf/h:serviceEvent[h:effectiveTime/h:low/@value]")),
         None,
     )
     main = main if main is not None else root.find("h:documentationOf/h:serviceEvent", NS)
     return CdaFacts(
-        unique_id=_id(_required(root, "h:id")) or "",
-        type_code=code.get("code") or "",
+        unique_id=_unique_id(_required(root, "h:id")),
+        type_code=_said(code.get("code"), "code"),
         type_system=code.get("codeSystem") or "",
         type_display=code.get("displayName") or "",
-        title=_text(_required(root, "h:title")) or "",
+        title=_said(text_of(_required(root, "h:title")), "title"),
         effective_time=_valid_time(_required(root, "h:effectiveTime").get("value")),
-        confidentiality=_attribute(root, "h:confidentialityCode/@code") or "N",
-        language=_attribute(root, "h:languageCode/@code") or "fr-FR",
+        confidentiality=attribute(root, "h:confidentialityCode/@code") or "N",
+        language=attribute(root, "h:languageCode/@code") or "fr-FR",
         patient=_patient(root),
-        set_id=_id(root.find("h:setId", NS)),
-        version_number=_attribute(root, "h:versionNumber/@value"),
+        set_id=identifier(root.find("h:setId", NS)),
+        version_number=attribute(root, "h:versionNumber/@value"),
         replaces=tuple(
-            filter(
-                None,
-                map(
-                    _id,
-                    root.xpath("h:relatedDocument[@typeCode='RPLC']/h:parentDocument/h:id", namespaces=NS),
-                ),
-            )
+            replaced
+            for node in find(root, "h:relatedDocument[@typeCode='RPLC']/h:parentDocument/h:id")
+            if (replaced := identifier(node))
         ),
-        authors=tuple(_author(node) for node in root.xpath("h:author/h:assignedAuthor", namespaces=NS)),
-        legal_authenticators=tuple(
-            root.xpath("h:legalAuthenticator/h:assignedEntity/h:id/@extension", namespaces=NS)
-        ),
+        authors=tuple(_author(node) for node in find(root, "h:author/h:assignedAuthor")),
+        legal_authenticators=tuple(find(root, "h:legalAuthenticator/h:assignedEntity/h:id/@extension")),
         custodian=_custodian(root),
-        service_start=_attribute(main, "h:effectiveTime/h:low/@value"),
-        service_stop=_attribute(main, "h:effectiveTime/h:high/@value"),
-        event_codes=tuple(root.xpath("h:documentationOf/h:serviceEvent/h:code/@code", namespaces=NS)),
-        practice_setting=_attribute(
+        service_start=attribute(main, "h:effectiveTime/h:low/@value"),
+        service_stop=attribute(main, "h:effectiveTime/h:high/@value"),
+        event_codes=tuple(find(root, "h:documentationOf/h:serviceEvent/h:code/@code")),
+        practice_setting=attribute(
             root, "h:documentationOf/h:serviceEvent/h:performer//h:standardIndustryClassCode/@code"
         ),
-        facility_type=_attribute(
+        facility_type=attribute(
             root, "h:componentOf/h:encompassingEncounter/h:location/h:healthCareFacility/h:code/@code"
         ),
-        templates=tuple(root.xpath("h:templateId/@root", namespaces=NS)),
+        templates=tuple(find(root, "h:templateId/@root")),
         body_level="N1" if body_type else "N3",
         wrapped=wrapped,
         body_media_type=body_type,
-        embedded_media=tuple(root.xpath(".//h:observationMedia/h:value/@mediaType", namespaces=NS)),
-        sections=tuple(root.xpath("h:component/h:structuredBody/h:component/h:section/h:code/@code", namespaces=NS)),
+        embedded_media=tuple(find(root, ".//h:observationMedia/h:value/@mediaType")),
+        sections=tuple(find(root, "h:component/h:structuredBody/h:component/h:section/h:code/@code")),
         **_results(root),
     )
 
@@ -174,24 +159,20 @@ def _facts(root: Any, *, wrapped: bool, body_type: str | None) -> CdaFacts:
 def _required(root: Any, path: str) -> Any:
     node = root.find(path, NS)
     if node is None:
-        raise NotCda(f"Il manque « {path[2:]} » dans l'en-tête du document.", f"ClinicalDocument.{path[2:]}")
+        _said(None, path.replace("h:", "").replace("/", "."))
     return node
 
 
-def _attribute(node: Any, path: str) -> str | None:
-    found = [] if node is None else node.xpath(path, namespaces=NS)
-    return str(found[0]) if found else None
+def _said(value: str | None, name: str) -> str:
+    if not value:
+        raise NotCda(f"Il manque « {name} » dans l'en-tête du document.", f"ClinicalDocument.{name}")
+    return value
 
 
-def _text(node: Any) -> str | None:
-    return None if node is None else " ".join("".join(node.itertext()).split()) or None
-
-
-def _id(node: Any) -> str | None:
-    if node is None or not node.get("root"):
-        return None
-    extension = node.get("extension")
-    return f"{node.get('root')}^{extension}" if extension else str(node.get("root"))
+def _unique_id(node: Any) -> str:
+    if not (OID.fullmatch(node.get("root") or "") or UUID.fullmatch(node.get("root") or "")):
+        raise NotCda("L'identifiant du document n'est ni un OID ni un UUID.", "ClinicalDocument.id")
+    return identifier(node) or ""
 
 
 def _patient(root: Any) -> dict[str, Any]:
@@ -199,10 +180,9 @@ def _patient(root: Any) -> dict[str, Any]:
     found = [node for node in role.findall("h:id", NS) if node.get("root") in INS_OIDS]
     if not found:
         raise NotCda("Le document ne porte pas l'INS du patient.", "ClinicalDocument.recordTarget.patientRole.id")
-    ins = found[0].get("extension") or ""
-    name, patient = role.find("h:patient/h:name", NS), role.find("h:patient", NS)
-    family = {node.get("qualifier"): _text(node) for node in name.findall("h:family", NS)} if name is not None else {}
-    given = {node.get("qualifier"): _text(node) for node in name.findall("h:given", NS)} if name is not None else {}
+    ins = _said(found[0].get("extension"), "recordTarget.patientRole.id")
+    patient = role.find("h:patient", NS)
+    family, given = _by_qualifier(patient, "family"), _by_qualifier(patient, "given")
     return {
         "ins": ins,
         "ins_oid": found[0].get("root"),
@@ -215,25 +195,33 @@ def _patient(root: Any) -> dict[str, Any]:
         "birth_family": family.get("BR") or family.get(None),
         "used_family": family.get("CL"),
         "given_first": given.get("BR") or (given.get(None) or "").split(" ")[0] or None,
-        "birth_date": _attribute(patient, "h:birthTime/@value"),
-        "gender": _attribute(patient, "h:administrativeGenderCode/@code"),
-        "birthplace": _attribute(patient, "h:birthplace//h:county/text()"),
+        "birth_date": attribute(patient, "h:birthTime/@value"),
+        "gender": attribute(patient, "h:administrativeGenderCode/@code"),
+        "birthplace": attribute(patient, "h:birthplace//h:county/text()"),
     }
 
 
+def _by_qualifier(patient: Any, part: str) -> dict[str | None, str | None]:
+    """Parts of the name: BR at birth, CL used, none when nothing is said (the first written wins)."""
+    parts: dict[str | None, str | None] = {}
+    for node in [] if patient is None else find(patient, f"h:name[1]/h:{part}"):
+        parts.setdefault(node.get("qualifier"), text_of(node))
+    return parts
+
+
 def _author(node: Any) -> dict[str, Any]:
-    known = node.xpath(f"h:id[@root='{PS_IDNAT}']", namespaces=NS) or node.findall("h:id", NS)
+    known = find(node, f"h:id[@root='{PS_IDNAT}']") or node.findall("h:id", NS)
     identity = known[0] if known else None
-    organizations = node.xpath("h:representedOrganization/h:id/@extension", namespaces=NS)
+    organizations = find(node, "h:representedOrganization/h:id/@extension")
     return {
         "identifier": identity.get("extension") if identity is not None else None,
         "root": identity.get("root") if identity is not None else None,
-        "family": _text(node.find("h:assignedPerson/h:name/h:family", NS)),
-        "given": _text(node.find("h:assignedPerson/h:name/h:given", NS)),
-        "specialty": _attribute(node, "h:code/@code"),
-        "device": _text(node.find("h:assignedAuthoringDevice/h:softwareName", NS)),
+        "family": text_of(node.find("h:assignedPerson/h:name/h:family", NS)),
+        "given": text_of(node.find("h:assignedPerson/h:name/h:given", NS)),
+        "specialty": attribute(node, "h:code/@code"),
+        "device": text_of(node.find("h:assignedAuthoringDevice/h:softwareName", NS)),
         "organizations": list(map(str, organizations)) or None,
-        "organization_name": _text(node.find("h:representedOrganization/h:name", NS)),
+        "organization_name": text_of(node.find("h:representedOrganization/h:name", NS)),
     }
 
 
@@ -242,16 +230,17 @@ def _custodian(root: Any) -> dict[str, Any]:
     if node is None:
         return {"ids": [], "name": None}
     ids = [{"root": i.get("root"), "extension": i.get("extension")} for i in node.findall("h:id", NS)]
-    return {"ids": ids, "name": _text(node.find("h:name", NS))}
+    return {"ids": ids, "name": text_of(node.find("h:name", NS))}
 
 
 def _results(root: Any) -> dict[str, Any]:
     """Laboratory observations; a REFR child is a prior result of the one above it."""
     results: list[dict[str, Any]] = []
     priors: list[dict[str, Any]] = []
-    for node in root.xpath(f".//h:observation[h:templateId/@root='{RESULT}']", namespaces=NS)[:MAX_RESULTS]:
+    own = "not(parent::h:entryRelationship[@typeCode='REFR'])"
+    for node in find(root, f".//h:observation[h:templateId/@root='{RESULT}'][{own}]")[:MAX_RESULTS]:
         results.append(_result(node))
-        for prior in node.xpath("h:entryRelationship[@typeCode='REFR']/h:observation", namespaces=NS):
+        for prior in find(node, "h:entryRelationship[@typeCode='REFR']/h:observation"):
             if len(priors) < MAX_RESULTS:
                 priors.append(_result(prior))
     return {"results": tuple(results), "priors": tuple(priors)}
@@ -266,11 +255,11 @@ def _result(node: Any) -> dict[str, Any]:
         "code": named.get("code") if named is not None else None,
         "code_system": named.get("codeSystem") if named is not None else None,
         "display": named.get("displayName") if named is not None else None,
-        "effective_time": _attribute(node, "h:effectiveTime/@value")
-        or _attribute(node, "h:effectiveTime/h:low/@value"),
-        "interpretation": _attribute(node, "h:interpretationCode/@code"),
-        "low": _attribute(bounds, "h:low/@value"),
-        "high": _attribute(bounds, "h:high/@value"),
+        "effective_time": attribute(node, "h:effectiveTime/@value")
+        or attribute(node, "h:effectiveTime/h:low/@value"),
+        "interpretation": attribute(node, "h:interpretationCode/@code"),
+        "low": attribute(bounds, "h:low/@value"),
+        "high": attribute(bounds, "h:high/@value"),
         **_value(value),
     }
 
@@ -294,7 +283,7 @@ def _value(node: Any) -> dict[str, Any]:
             "value": " et ".join(text for text, _ in sides) or None,
             "unit": sides[0][1] if sides else None,
         }
-    text = node.get("value") or node.get("displayName") or node.get("code") or _text(node) or node.get("nullFlavor")
+    text = node.get("value") or node.get("displayName") or node.get("code") or text_of(node) or node.get("nullFlavor")
     return {"kind": kind, "value": text, "unit": node.get("unit")}
 
 
@@ -304,33 +293,29 @@ def _inclusive(node: Any, tag: str) -> bool:
 
 
 def _valid_time(value: str | None) -> str:
-    if to_datetime(value) is None:
+    if to_datetime(_said(value, "effectiveTime")) is None:
         raise NotCda("La date du document n'existe pas dans le calendrier.", "ClinicalDocument.effectiveTime")
     return str(value)
 
 
-_TS = re.compile(r"^(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d+)?(?:([+-])(\d\d)(\d{1,2}))?$")
+_TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d+)?(?:([+-])(\d\d)(\d{1,2}))?", re.ASCII)
+YEARS = range(1800, 2200)  # outside, a moment may not have another zone's date, and is a mistake
 
 
 def to_datetime(value: str | None) -> dt.datetime | None:
     """An HL7 TS as a moment (start of what it names; Europe/Paris when it says no zone), or None."""
-    match = _TS.match(value or "")
+    match = _TS.fullmatch(value or "")
     if not match:
         return None
     year, month, day, hour, minute, second, sign, hours, minutes = match.groups()
-    zone: dt.tzinfo = _paris()
-    if sign:
-        # Five official samples carry a three-digit zone: hours, then what is there of the minutes.
-        offset = dt.timedelta(hours=int(hours), minutes=int(minutes.ljust(2, "0")))
-        zone = dt.timezone(offset if sign == "+" else -offset)
     try:
-        day_of = dt.date(int(year), int(month or 1), int(day or 1))
-        return dt.datetime.combine(day_of, dt.time(int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone))
+        zone: dt.tzinfo = PARIS
+        if sign:
+            # Five official samples carry a three-digit zone: hours, then what is there of the minutes.
+            offset = dt.timedelta(hours=int(hours), minutes=int(minutes.ljust(2, "0")))
+            zone = dt.timezone(offset if sign == "+" else -offset)
+        date = dt.date(int(year), int(month or 1), int(day or 1))
+        time = dt.time(int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone)
     except ValueError:
         return None
-
-
-def _paris() -> dt.tzinfo:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo("Europe/Paris")
+    return dt.datetime.combine(date, time) if date.year in YEARS else None

@@ -7,7 +7,6 @@ import base64
 import binascii
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from documents import antivirus
+from documents.inspectors_signatures import other, sniff
 from documents.sandbox import Unanswered, sandbox
 
 # declared type -> inspector; the served type is that of SERVED
@@ -53,18 +53,7 @@ NAMES = {
     "dicom": "un objet DICOM",
     "cda": "un document XML",
 }
-# Where each format says what it is: offset and bytes.
-# PDF 32000-1 7.5.2, JPEG B.1.1.3, PNG 5.2, TIFF 6 section 2, DICOM PS3.10 7.1.
-SIGNATURES = (
-    (128, b"DICM", "dicom"),  # first: its preamble may rightly be that of a TIFF (PS3.10, 7.1)
-    (0, b"%PDF-", "pdf"),
-    (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"II*\0", "tiff"),
-    (0, b"MM\0*", "tiff"),
-    (0, b"{\\rtf", "rtf"),
-)
-XML_START = re.compile(rb"\A(\xef\xbb\xbf)?\s*<|\A\xff\xfe\s?<\0|\A\xfe\xff\0<")
+DEFAULT_LIMIT = 25 * 1024 * 1024  # bytes
 
 
 class Inadmissible(Exception):
@@ -93,21 +82,13 @@ class Inspection:
         return self.cda["body_level"] if self.cda else ""
 
 
-def sniff(content: bytes) -> str:
-    """What the first bytes say: a key of SERVED; `text` when they say nothing."""
-    for offset, signature, kind in SIGNATURES:
-        if content[offset : offset + len(signature)] == signature:
-            return kind
-    return "cda" if XML_START.match(content[:64]) else "text"
-
-
 def inspect(content: bytes, declared_type: str) -> Inspection:
-    """Raises `Inadmissible`, `antivirus.Unavailable`."""
+    """Raises `Inadmissible`, `antivirus.Unavailable`, `sandbox.NotStarted`."""
     if not content:
-        raise Inadmissible("InvalidDocumentContent", "Le fichier est vide.")
-    if len(content) > settings.MAX_DEPOSIT:
-        limit = settings.MAX_DEPOSIT // 1024 // 1024
-        raise Inadmissible("TooLarge", f"Le fichier dépasse {limit} Mo : réduisez-le ou découpez-le.")
+        raise Inadmissible("InvalidDocumentContent", "Le fichier est vide : choisissez-en un autre.")
+    limit = getattr(settings, "MAX_DEPOSIT", DEFAULT_LIMIT)
+    if len(content) > limit:
+        raise Inadmissible("TooLarge", f"Le fichier dépasse {limit // 1024 // 1024} Mo : réduisez-le ou découpez-le.")
     kind = ADMITTED.get(declared_type.split(";")[0].strip().lower())
     if kind is None:
         raise Inadmissible(
@@ -115,37 +96,50 @@ def inspect(content: bytes, declared_type: str) -> Inspection:
             "Ce format n'est pas admis. Sont admis : CDA R2, PDF, JPEG, PNG, TIFF, RTF, texte, DICOM.",
         )
     true_kind = sniff(content)
-    if true_kind != kind:
+    found = other(content) if true_kind in ("text", "cda") else None
+    if true_kind != kind or (found and kind == "cda"):
         raise Inadmissible(
-            "TypeMismatch", f"Le fichier est annoncé comme {NAMES[kind]}, mais c'est {NAMES[true_kind]}."
+            "TypeMismatch",
+            f"Le fichier est annoncé comme {NAMES[kind]}, mais c'est {found or NAMES[true_kind]}. "
+            "Corrigez le type annoncé, ou convertissez le fichier en PDF.",
         )
-    return _inspected(kind, content)
-
-
-def _inspected(kind: str, content: bytes) -> Inspection:
-    try:
-        answer = sandbox.ask(kind, content)
-    except Unanswered as error:
-        raise Inadmissible(
-            "InvalidDocumentContent", "Le fichier n'a pas pu être examiné en entier : il est refusé."
-        ) from error
-    if not answer["ok"]:
-        code = "Malware" if answer["place"] == "malware" else "InvalidDocumentContent"
-        raise Inadmissible(code, answer["message"], answer["place"])
-    try:
-        scan = antivirus.scan(content)
-    except antivirus.Infected as error:
-        raise Inadmissible("Malware", str(error)) from error
+    answer = _asked(kind, content)
     return Inspection(
         media_type=SERVED[kind],
         size=len(content),
         sha1=hashlib.sha1(content, usedforsecurity=False).digest(),
         sha256=hashlib.sha256(content).digest(),
-        scan=scan,
+        scan=_scanned(kind, content),
         cda=answer.get("cda"),
         dicom=answer.get("dicom"),
         pages=answer.get("pages"),
     )
+
+
+def _asked(question: str, content: bytes) -> dict[str, Any]:
+    try:
+        answer = sandbox.ask(question, content)
+    except Unanswered as error:
+        raise Inadmissible(
+            "InvalidDocumentContent",
+            "Le fichier n'a pas pu être examiné en entier : enregistrez-le à nouveau ou convertissez-le en PDF.",
+        ) from error
+    if not answer["ok"]:
+        code = "Malware" if answer["place"] == "malware" else "InvalidDocumentContent"
+        raise Inadmissible(code, answer["message"], "" if code == "Malware" else answer["place"])
+    return answer
+
+
+def _scanned(kind: str, content: bytes) -> str:
+    """An antivirus does not see through the base64 of a CDA: what it carries is shown to it apart."""
+    pieces = [content]
+    if kind == "cda" and antivirus.configured():
+        pieces += [base64.b64decode(piece) for _, piece in _asked("contents", content)["contents"]]
+    try:
+        scans = [antivirus.scan(piece) for piece in pieces]
+    except antivirus.Infected as error:
+        raise Inadmissible("Malware", str(error)) from error
+    return scans[0]
 
 
 def verify_claims(inspection: Inspection, size: int | None, sha1_base64: str | None) -> None:
@@ -181,7 +175,8 @@ def format_of(inspection: Inspection) -> str:
     if inspection.cda is None:
         return str(tables["by_media_type"].get(inspection.media_type, tables["fallback"]))
     if inspection.level == "N1":
-        return str(tables["by_media_type"].get(inspection.cda["body_media_type"], tables["fallback"]))
+        body = SERVED[ADMITTED[str(inspection.cda["body_media_type"]).split(";")[0].strip().lower()]]
+        return str(tables["by_media_type"].get(body, tables["fallback"]))
     for template in reversed(inspection.cda["templates"]):
         if template in tables["by_template"]:
             return str(tables["by_template"][template])
@@ -191,7 +186,21 @@ def format_of(inspection: Inspection) -> str:
 def narrative_of(content: bytes) -> str:
     """The body of a level 3 CDA as safe HTML; empty when it cannot be had."""
     try:
-        answer = sandbox.ask("narrative", content)
-    except Unanswered:
+        return str(_asked("narrative", content)["html"])
+    except Inadmissible:
         return ""
-    return str(answer.get("html", ""))
+
+
+def enclosed(content: bytes) -> tuple[str, bytes] | None:
+    """What a level 1 CDA carries, as read by the parser that examined it: its true type and its bytes.
+
+    None for a level 3, and for what cannot be read.
+    """
+    try:
+        answer = _asked("contents", content)
+    except Inadmissible:
+        return None
+    if answer["level"] != "N1":
+        return None
+    body = base64.b64decode(answer["contents"][0][1])
+    return SERVED[sniff(body)], body

@@ -1,25 +1,27 @@
 """Deposit documents: examine, compare with the dossier, seal, then one transaction with rows, history, trace.
 
-The content is durable before its row is committed; when the transaction fails it is taken away again, and
-what a crash leaves is found by `sweep_orphans`.
+The content is durable before its row is committed. A failure known to come before the commit takes it away
+again; an unknown one (the connection broke) leaves it to `sweep_orphans`, and so does a crash.
 """
 
 import datetime as dt
 import decimal
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from access import gate
 from access.gate import Caller, Entry
-from access.policy import Act
+from access.policy import Act, decide
+from audit import trail
 from audit.scoped import uuid7
-from audit.trail import Event
+from audit.trail import Event, TrailDown
 from documents import cda, content, contents, entries
 from documents.content import Inadmissible, Inspection
 from documents.models import Document, Result, SubmissionSet
@@ -42,6 +44,7 @@ class Examined:
     written: Written
     inspection: Inspection
     term: terms.Term
+    id: uuid.UUID = field(default_factory=uuid7)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def _examined(written: Written) -> Examined:
     facts = inspection.cda
     if facts and facts["type_code"] != written.type_code:
         raise invalid("Le type annoncé n'est pas celui du document CDA.", f"{written.at}.type")
-    if facts and written.unique_id and written.unique_id != _urn(facts["unique_id"]):
+    if facts and written.unique_id and written.unique_id.lower() != _urn(facts["unique_id"]).lower():
         raise invalid("L'identifiant annoncé n'est pas celui du document CDA.", f"{written.at}.masterIdentifier")
     return Examined(written, inspection, term)
 
@@ -102,29 +105,91 @@ def resolve(subject: Subject) -> tuple[ins.Ins | None, uuid.UUID | None]:
 
 
 def deposit(
-    caller: Caller, submission: Submission, *, finish: Callable[[Entry, SubmissionSet, list[Document]], None]
+    caller: Caller,
+    submission: Submission,
+    *,
+    finish: Callable[[Entry, SubmissionSet, list[Document]], None],
+    again: Callable[[Entry], bool] = lambda entry: False,
 ) -> list[Document]:
     """File a submission whole, or nothing of it. `finish` runs in the same transaction, last.
 
-    Raises `Problem`, `gate.Refused`, `gate.Absent`, `trail.TrailDown`, `antivirus.Unavailable`, OSError.
+    `again`, asked first and with the dossier locked, says that this sending was answered already: nothing is
+    done then. Raises `Problem`, `gate.Refused`, `gate.Absent` (traced, all three), `trail.TrailDown`,
+    `antivirus.Unavailable`, OSError.
     """
-    examined = examine(submission)
-    number, dossier_id = place_of(submission)
-    written: list[uuid.UUID] = []
+    number, named = place_of(submission)
+    dossier_id = _admitted(caller, number, named)
+    stored: list[uuid.UUID] = []
     try:
-        with gate.enter(
-            caller, Act.DEPOSIT, Event.DOCUMENT_DEPOSITED, ins=number, dossier_id=dossier_id, lock=True
-        ) as entry:
-            patient = Patient.objects.get(dossier_id=entry.dossier.pk)
-            for one in examined:
-                _same_person(one, patient, number)
-            lot, documents = _file(entry, submission, examined, patient, written)
-            finish(entry, lot, documents)
-    except BaseException:
-        for name in written:
-            contents.store().delete(name)
+        examined = examine(submission)
+        for one in examined:
+            contents.put(dossier_id, one.id, one.written.content)
+            stored.append(one.id)
+        with gate.enter(caller, Act.DEPOSIT, Event.DOCUMENT_DEPOSITED, dossier_id=dossier_id, lock=True) as entry:
+            documents = [] if _answered(entry, again) else _filed(entry, submission, examined, number, finish)
+    except (OperationalError, InterfaceError):
+        raise  # the commit may have happened: the sweep will tell
+    except Problem as problem:
+        _take_away(stored)
+        _trace_refusal(caller, dossier_id, problem)
         raise
+    except Exception:
+        _take_away(stored)
+        raise
+    kept = {document.pk for document in documents}
+    _take_away([name for name in stored if name not in kept])
     return documents
+
+
+def _admitted(caller: Caller, number: ins.Ins | None, named: uuid.UUID | None) -> uuid.UUID:
+    """The dossier; refused before any work is done on a content. Decided again with the lock."""
+    try:
+        dossier, facts = gate.look(caller, ins=number, dossier_id=named)
+        if decide(Act.DEPOSIT, facts):
+            return dossier.pk
+    except gate.Absent:
+        pass
+    with gate.enter(caller, Act.DEPOSIT, Event.DOCUMENT_DEPOSITED, ins=number, dossier_id=named):  # no, and traced
+        raise TrailDown("Le dossier vient de changer.")
+
+
+def _answered(entry: Entry, again: Callable[[Entry], bool]) -> bool:
+    if not again(entry):
+        return False
+    entry.trace(detail={"again": True})
+    return True
+
+
+def _filed(
+    entry: Entry,
+    submission: Submission,
+    examined: list[Examined],
+    number: ins.Ins | None,
+    finish: Callable[[Entry, SubmissionSet, list[Document]], None],
+) -> list[Document]:
+    patient = Patient.objects.get(dossier_id=entry.dossier.pk)
+    for one in examined:
+        _same_person(one, patient, number)
+    lot, documents = _file(entry, submission, examined, patient)
+    finish(entry, lot, documents)
+    return documents
+
+
+def _take_away(stored: list[uuid.UUID]) -> None:
+    for name in stored:
+        contents.store().delete(name)
+
+
+def _trace_refusal(caller: Caller, dossier_id: uuid.UUID, problem: Problem) -> None:
+    with transaction.atomic(durable=True):
+        trail.record(
+            Event.DOCUMENT_DEPOSITED,
+            by=caller.actor,
+            dossier_id=dossier_id,
+            allowed=False,
+            ground="inadmissible",
+            detail={"code": problem.detail or problem.code},
+        )
 
 
 def _same_person(one: Examined, patient: Patient, number: ins.Ins | None) -> None:
@@ -142,12 +207,12 @@ def _same_person(one: Examined, patient: Patient, number: ins.Ins | None) -> Non
 
 
 def _file(
-    entry: Entry, submission: Submission, examined: list[Examined], patient: Patient, written: list[uuid.UUID]
+    entry: Entry, submission: Submission, examined: list[Examined], patient: Patient
 ) -> tuple[SubmissionSet, list[Document]]:
     known = _already_there(entry, examined)
     if known is not None:
         for document in known:
-            entry.trace(object_kind="document", object_id=document.pk, detail={"again": True})
+            trace(entry, Event.DOCUMENT_DEPOSITED, document, again=True)
         assert known[0].submission_set is not None
         return known[0].submission_set, known
     lot = SubmissionSet(
@@ -164,12 +229,10 @@ def _file(
     )
     if SubmissionSet.objects.filter(dossier=entry.dossier, unique_id=lot.unique_id).exists():
         raise _duplicate("Ce lot de soumission a déjà été reçu.", "Bundle.entry[0].resource.identifier")
-    documents = [_row(entry, lot, one, patient.oid) for one in examined]
+    documents = [_row(entry, lot, one) for one in examined]
     for document, one in zip(documents, examined, strict=True):
-        _may_deposit(entry, document, one)
-        written.append(document.pk)
-        contents.put(document.dossier_id, document.pk, one.written.content)
-    lot.fhir = entries.text_of_set(lot, documents)
+        _may_deposit(document, one)
+    lot.fhir = entries.text_of_set(lot)
     lot.save(force_insert=True)
     for document, one in zip(documents, examined, strict=True):
         _supersede(entry, document, one, patient.oid)
@@ -177,21 +240,39 @@ def _file(
         document._history_user = entry.actor  # type: ignore[attr-defined]
         document.save(force_insert=True)
         Result.objects.bulk_create(_results(document, one))
-        entry.trace(
-            object_kind="document",
-            object_id=document.pk,
-            object_type=document.type_code,
-            object_title=document.title,
-            detail={"set": lot.pk.hex},
-        )
-    if any(document.visible_to_holder for document in documents):
-        notices.tell(entry.dossier.pk, Notice.Kind.DOCUMENT_ADDED)
+        trace(entry, Event.DOCUMENT_DEPOSITED, document, set=lot.pk.hex)
+    _tell(entry, documents)
     return lot, documents
+
+
+def _tell(entry: Entry, documents: list[Document]) -> None:
+    """Not of what awaits an announcement or a minor keeps secret, nor of what the holder deposited himself."""
+    if any(
+        document.origin != Document.Origin.HOLDER and document.visible_to_holder and not document.secret
+        for document in documents
+    ):
+        notices.tell(entry.dossier.pk, Notice.Kind.DOCUMENT_ADDED)
+
+
+def trace(entry: Entry, event: Event, document: Document, **detail: Any) -> None:
+    """One act on one document. `detail` says when it is hidden from somebody, so that its trace is too (D12)."""
+    hidden = {name: True for name in ("masked", "withheld", "secret") if getattr(document, name)}
+    entry.trace(
+        event,
+        object_kind="document",
+        object_id=document.pk,
+        object_type=document.type_code,
+        object_title=document.title,
+        detail=detail | hidden,
+    )
 
 
 def _already_there(entry: Entry, examined: list[Examined]) -> list[Document] | None:
     """The documents of a message sent again by the same sender; None when it is new. Raises 409."""
+    known = [_unique_id(one) for one in examined if _unique_id(one)]
     names = {_unique_id(one): one for one in examined if _unique_id(one)}
+    if len(names) < len(known):
+        raise _duplicate("Deux documents du lot portent le même identifiant.", "Bundle.entry")
     found = list(Document.objects.filter(dossier=entry.dossier, unique_id__in=names).select_related("submission_set"))
     for document in found:
         one = names[document.unique_id]
@@ -216,13 +297,13 @@ def _unique_id(one: Examined) -> str:
     return one.written.unique_id or (_urn(one.facts["unique_id"]) if one.facts else "")
 
 
-def _row(entry: Entry, lot: SubmissionSet, one: Examined, oid: str) -> Document:
+def _row(entry: Entry, lot: SubmissionSet, one: Examined) -> Document:
     written, facts, now = one.written, one.facts, timezone.now()
     authors = _authors(one)
     first = authors[0] if authors else Author()
     withheld = systems.WITHHELD in written.labels
     return Document(
-        id=uuid7(),
+        id=one.id,
         dossier=entry.dossier,
         submission_set=lot,
         unique_id=_unique_id(one) or f"urn:uuid:{uuid7()}",
@@ -236,11 +317,11 @@ def _row(entry: Entry, lot: SubmissionSet, one: Examined, oid: str) -> Document:
         created=_moment(facts.get("effective_time")) or written.created or now,
         service_start=_moment(facts.get("service_start")) or written.service_start,
         service_stop=_moment(facts.get("service_stop")) or written.service_stop,
-        event_codes=list(facts.get("event_codes") or written.event_codes),
+        event_codes=[code[:60] for code in facts.get("event_codes") or written.event_codes],
         format_code=written.format_code or content.format_of(one.inspection),
-        facility_type=facts.get("facility_type") or written.facility_type,
-        practice_setting=facts.get("practice_setting") or written.practice_setting,
-        language=facts.get("language") or written.language,
+        facility_type=(facts.get("facility_type") or written.facility_type)[:20],
+        practice_setting=(facts.get("practice_setting") or written.practice_setting)[:20],
+        language=(facts.get("language") or written.language)[:10],
         reference_ids=list(written.reference_ids),
         author_ids=_unique([*(author.identifier for author in authors), entry.caller.author]),
         author_family=first.family or ("" if authors else _family(entry)),
@@ -253,7 +334,7 @@ def _row(entry: Entry, lot: SubmissionSet, one: Examined, oid: str) -> Document:
         deposited_by=entry.actor.reference,
         deposited_at=now,
         last_updated=now,
-        confidentiality=facts.get("confidentiality") or written.confidentiality,
+        confidentiality=_stricter(str(facts.get("confidentiality") or "N"), written.confidentiality),
         masked=systems.MASKED in written.labels,
         withheld=withheld,
         visible_from=visible_from(now) if withheld else None,
@@ -266,6 +347,11 @@ def _row(entry: Entry, lot: SubmissionSet, one: Examined, oid: str) -> Document:
         scan=one.inspection.scan,
         flags=_flags(one),
     )
+
+
+def _stricter(one: str, other: str) -> str:
+    """Of what the document and the message say: N, then R, then V."""
+    return max(one, other, key="NRV".find)
 
 
 def visible_from(deposited: dt.datetime) -> dt.datetime:
@@ -311,12 +397,12 @@ def _flags(one: Examined) -> list[str]:
     flags = []
     if one.facts and not one.facts["patient"]["ins_key_valid"]:
         flags.append("ins-key")
-    if one.inspection.dicom:
-        flags.append("dicom-identity-unchecked")
+    if one.inspection.dicom and one.inspection.dicom.get("PatientID", "").strip() != one.written.subject.ins:
+        flags.append("dicom-patient")  # hospitals write their own number there: remarked, never refused
     return flags
 
 
-def _may_deposit(entry: Entry, document: Document, one: Examined) -> None:
+def _may_deposit(document: Document, one: Examined) -> None:
     at = one.written.at
     from_holder = document.origin == Document.Origin.HOLDER
     if one.term.code.startswith(HOLDERS_OWN) != from_holder or one.term.code in INSURERS_OWN:
@@ -346,7 +432,7 @@ def _supersede(entry: Entry, document: Document, one: Examined, oid: str) -> Non
         raise invalid("Le document à remplacer n'est plus en vigueur.", at, detail="XDSReplaceFailed")
     document.replaces = old
     revise(entry, old, oid, state=Document.State.SUPERSEDED)
-    entry.trace(Event.DOCUMENT_REPLACED, object_kind="document", object_id=old.pk, object_title=old.title)
+    trace(entry, Event.DOCUMENT_REPLACED, old, by=document.pk.hex)
 
 
 def revise(entry: Entry, document: Document, oid: str, **changes: Any) -> None:

@@ -3,6 +3,7 @@
 The number of the patient is not stored in these texts: `MARK` stands in its place until they are served.
 """
 
+import uuid
 from collections.abc import Sequence
 
 from documents.models import Document, SubmissionSet
@@ -74,7 +75,17 @@ def text_of(document: Document, patient_oid: str) -> str:
     )
 
 
-def text_of_set(lot: SubmissionSet, documents: Sequence[Document]) -> str:
+NO_ENTRY = '"entry":[]'  # never inside a JSON text: its quotes would be escaped
+
+
+def with_entries(text: str, dossier_id: uuid.UUID, documents: Sequence[uuid.UUID]) -> str:
+    """The List for one reader: it names the documents that exist for him."""
+    items = [{"item": {"reference": f"DocumentReference/{ids.join(dossier_id, one)}"}} for one in documents]
+    return text.replace(NO_ENTRY, f'"entry":{wire.dumps(items).decode()}')
+
+
+def text_of_set(lot: SubmissionSet) -> str:
+    """The List without its entries: which documents of the lot exist depends on the reader."""
     return wire.text(
         submission_set(
             SetView(
@@ -88,7 +99,7 @@ def text_of_set(lot: SubmissionSet, documents: Sequence[Document]) -> str:
                 author_id=next(iter(lot.author_ids), ""),
                 author_family=lot.author_family,
                 author_given=lot.author_given,
-                documents=[ids.join(one.dossier_id, one.pk) for one in documents],
+                documents=[],
             )
         )
     )

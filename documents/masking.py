@@ -8,15 +8,20 @@ from django.core.exceptions import ValidationError
 from access.gate import Entry
 from access.policy import Role
 from audit.trail import Event
-from documents.deposits import revise
+from documents.deposits import revise, trace
 from documents.models import Document
 from patients.models import Patient
 
 HOLDERS = {Role.HOLDER, Role.REPRESENTATIVE}
 
 
+class Forbidden(ValidationError):
+    """The act exists, but not for this actor. The message says for whom, or what to do."""
+
+
 def mask(entry: Entry, document: Document) -> None:
-    """The holder at any time; the author too (article R1111-49). Not while it awaits its announcement (D8)."""
+    """The holder at any time; author and treating doctor too (R1111-49). Not while it awaits its announcement."""
+    _author_or_treating(entry, document)
     if document.masked:
         raise ValidationError("Ce document est déjà masqué.", code="masked")
     if document.withheld and not document.visible_to_holder:
@@ -26,46 +31,65 @@ def mask(entry: Entry, document: Document) -> None:
 
 def unmask(entry: Entry, document: Document, *, asked_by_holder: bool = False) -> None:
     """The holder; or the author or the treating doctor on the holder's recorded request (D8)."""
+    _author_or_treating(entry, document)
     if not document.masked:
         raise ValidationError("Ce document n'est pas masqué.", code="masked")
     if entry.caller.role not in HOLDERS and not asked_by_holder:
-        raise ValidationError(
+        raise Forbidden(
             "Seul le titulaire démasque, ou le professionnel à sa demande : dites-le (DMP-Holder-Request: true).",
             code="holder",
         )
-    _change(entry, document, Event.DOCUMENT_UNMASKED, masked=False)
+    _change(entry, document, Event.DOCUMENT_UNMASKED, asked_by_holder, masked=False)
 
 
 def announce(entry: Entry, document: Document) -> None:
-    """The announcement took place: the holder sees the document (R1111-53, D9)."""
+    """The announcement took place: the holder sees the document (R1111-53). Author or treating doctor (D9)."""
+    if entry.caller.role in HOLDERS:
+        raise Forbidden("L'annonce est faite par un professionnel.", code="author")
+    _author_or_treating(entry, document)
     if not document.withheld:
         raise ValidationError("Ce document est déjà visible du patient.", code="withheld")
     _change(entry, document, Event.DOCUMENT_ANNOUNCED, withheld=False)
 
 
 def show_representatives(entry: Entry, document: Document) -> None:
-    """Visible to the legal representatives; there is no way back (EX_3.3-1045)."""
+    """Visible to the legal representatives; there is no way back (EX_3.3-1045). Never by themselves."""
+    if entry.caller.role is Role.REPRESENTATIVE:
+        raise Forbidden("Seul le mineur décide, avec le professionnel, de lever ce secret.", code="secret")
+    _author_or_treating(entry, document)
     _change(entry, document, Event.DOCUMENT_UNMASKED, secret=False)
 
 
+def classify(entry: Entry, document: Document, confidentiality: str) -> None:
+    """Another confidentiality code (N, R, V), by an author."""
+    _author(entry, document)
+    _change(entry, document, Event.DOCUMENT_MASKED, confidentiality=confidentiality)
+
+
 def withdraw(entry: Entry, document: Document) -> None:
-    """Logical, by an author alone; the holder for what he deposited (D10)."""
-    if entry.caller.author not in document.author_ids:
-        raise ValidationError("Seul l'auteur d'un document peut le supprimer.", code="author")
+    """Logical, by an author alone; the holder for what he deposited (D10). Row, content and history stay."""
+    _author(entry, document)
     _change(entry, document, Event.DOCUMENT_WITHDRAWN, state=Document.State.DELETED)
 
 
 def archive(entry: Entry, document: Document, archived: bool) -> None:
+    _author_or_treating(entry, document)
     _change(entry, document, Event.DOCUMENT_ARCHIVED, archived=archived)
 
 
-def _change(entry: Entry, document: Document, event: Event, **changes: object) -> None:
+def _author(entry: Entry, document: Document) -> None:
+    if entry.caller.author not in document.author_ids:
+        raise Forbidden("Seul l'auteur d'un document peut faire cela.", code="author")
+
+
+def _author_or_treating(entry: Entry, document: Document) -> None:
+    if entry.caller.role in HOLDERS or entry.facts.treating or entry.caller.author in document.author_ids:
+        return
+    raise Forbidden("Seuls l'auteur, le médecin traitant et le titulaire peuvent faire cela.", code="author")
+
+
+def _change(entry: Entry, document: Document, event: Event, asked_by_holder: bool = False, **changes: object) -> None:
     oid = Patient.objects.filter(dossier_id=document.dossier_id).values_list("oid", flat=True).get()
     revise(entry, document, oid, **changes)
-    entry.trace(
-        event,
-        object_kind="document",
-        object_id=document.pk,
-        object_type=document.type_code,
-        object_title=document.title,
-    )
+    asked = {"asked_by": "holder"} if asked_by_holder else {}
+    trace(entry, event, document, version=document.version, changes=sorted(changes), **asked)

@@ -1,7 +1,8 @@
 """Parsers of untrusted content run in a child process with no memory to waste, no file and no socket to open.
 
-One warm child a process (web or worker), asked over pipes; it is killed and replaced when it is late,
-dies, or has answered enough. Whatever happens in it, the parent gets an answer or `Unanswered`.
+At most two warm children a process (web or worker), asked over pipes: one slow content does not hold up the
+others. A child is killed and replaced when it is late, dies, or has answered enough. Whatever happens in it,
+the parent gets an answer or `Unanswered`.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Any
 
 TIMEOUT = 5.0  # seconds for one question
 START = 30.0  # seconds for a child to load its parsers on a busy machine
+CHILDREN = 2  # of one process; the second is started when the first is busy
 LIVES = 500  # questions before a child is replaced: what leaked goes with it
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,18 +28,18 @@ class Unanswered(Exception):
     """The child died, ran out of memory or of time: the content is refused."""
 
 
+class NotStarted(OSError):
+    """No child could be started: the machine is at fault, not the content. Try again later (503)."""
+
+
 class Child:
     """A process that answers one question at a time."""
 
     def __init__(self) -> None:
         self.asked = 0
+        start = "import sys; sys.path.insert(0, sys.argv[1]); from documents.inspectors import serve; serve()"
         self.process = subprocess.Popen(  # noqa: S603 (our own module, no shell, no input in the arguments)
-            [
-                sys.executable,
-                "-I",
-                "-c",
-                f"import sys; sys.path.insert(0, {str(ROOT)!r}); import documents.inspectors as i; i.serve()",
-            ],
+            [sys.executable, "-I", "-c", start, str(ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -46,8 +48,13 @@ class Child:
             close_fds=True,
             start_new_session=True,
         )
-        if self._receive(1, time.monotonic() + START) != b"!":
-            raise Unanswered("not started")
+        try:
+            self._receive(1, time.monotonic() + START)
+        except BaseException as error:
+            self.end()
+            if isinstance(error, Unanswered):
+                raise NotStarted("sandbox not started") from error
+            raise
 
     def ask(self, question: dict[str, Any], content: bytes) -> dict[str, Any]:
         head = json.dumps(question).encode()
@@ -88,44 +95,68 @@ class Child:
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Leave it to its owner: in a process forked from the one that started it."""
         for pipe in (self.process.stdin, self.process.stdout):
             pipe.close()  # type: ignore[union-attr]
 
 
 class Sandbox:
-    """The child of this process; another after a fork. Threads wait for their turn."""
+    """The children of this process; threads wait for one to be free."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._child: Child | None = None
-        self._owner = 0
         self.deaths = 0
+        self._places = threading.BoundedSemaphore(CHILDREN)
+        self._idle: list[Child] = []
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """After a fork (Celery's prefork): the children are the parent's, and so is whoever held a place."""
+        self._places = threading.BoundedSemaphore(CHILDREN)
+        inherited, self._idle = self._idle, []
+        for child in inherited:
+            child.process.returncode = 0  # not ours to wait for
+            child.close()
 
     def ask(self, question: str, content: bytes = b"", **options: Any) -> dict[str, Any]:
-        """The child's answer. Raises `Unanswered`."""
-        with self._lock:
+        """The child's answer. Raises `Unanswered`, `NotStarted`."""
+        with self._places:
+            child = self._take()
             try:
-                if self._child is None or self._owner != os.getpid() or self._child.process.poll() is not None:
-                    self._child, self._owner = Child(), os.getpid()
-                answer = self._child.ask({"question": question, **options}, content)
+                answer = child.ask({"question": question, **options}, content)
+                if answer.get("exhausted"):
+                    raise Unanswered("memory")
             except (Unanswered, ValueError) as error:
                 self.deaths += 1
-                self._drop()
+                child.end()
                 raise Unanswered(str(error)) from error
-            if self._child.asked >= LIVES or answer.get("exhausted"):
-                self._drop()
-        if answer.get("exhausted"):
-            raise Unanswered("memory")
+            except BaseException:  # the process is told to stop: half an answer is left in the pipe
+                child.end()
+                raise
+            if child.asked >= LIVES:
+                child.end()
+            else:
+                self._idle.append(child)
         return answer
 
-    def _drop(self) -> None:
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+    def _take(self) -> Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.process.poll() is None:
+                return child
+            child.end()
+        return Child()
+
+    def end(self) -> None:
+        """Stop the children that wait; those at work end with their answer."""
+        while self._idle:
+            self._idle.pop().end()
 
     @property
-    def pid(self) -> int | None:
-        return self._child.process.pid if self._child else None
+    def pids(self) -> list[int]:
+        return [child.process.pid for child in self._idle]
 
 
 sandbox = Sandbox()
@@ -133,5 +164,5 @@ ask = sandbox.ask
 
 
 def warm() -> None:
-    """Start the child before the first question, which would otherwise pay for it."""
+    """Start a child before the first question, which would otherwise pay for it (a third of a second)."""
     ask("ping")

@@ -9,11 +9,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from access.policy import Scope
 from documents.models import Document, DocumentQuerySet, SubmissionSet
 from fhir import ids
-from fhir.search import Cursor, Period, Search
+from fhir.search import Cursor, Period, Search, Token
 
 STATES = {"current": "current", "superseded": "superseded"}
 COLUMNS = {
-    "type": "type_code",
     "category": "class_code",
     "facility": "facility_type",
     "setting": "practice_setting",
@@ -34,6 +33,8 @@ def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
     for name, column in COLUMNS.items():
         if name in wanted.tokens:
             rows = rows.filter(**{f"{column}__in": wanted.codes(name)})
+    if "type" in wanted.tokens:
+        rows = rows.filter(_typed(wanted.tokens["type"]))
     if "identifier" in wanted.tokens:
         rows = rows.filter(_identified(wanted.codes("identifier")))
     if "_id" in wanted.tokens:
@@ -55,6 +56,13 @@ def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
     for name, period in wanted.dates:
         rows = rows.filter(_dated(name, period))
     return rows
+
+
+def _typed(tokens: tuple[Token, ...]) -> Q:
+    wanted = Q(pk__in=[])
+    for token in tokens:
+        wanted |= Q(type_code=token.code) & (Q(type_system=token.system) if token.system else Q())
+    return wanted
 
 
 def _own_ids(values: list[str]) -> list[Any]:
@@ -127,11 +135,18 @@ def compared(column: str, period: Period) -> Q:
 
 
 def visible_lots(scope: Scope) -> QuerySet[SubmissionSet]:
-    """Lots whose every document exists for this scope: a list that names a hidden one is hidden too."""
-    inside = Document.objects.filter(dossier_id=scope.dossier_id, submission_set=OuterRef("pk"))
+    """Lots of which at least one document exists for this scope: the others are not hinted at."""
     shown = Document.objects.within(scope).filter(submission_set=OuterRef("pk"))
-    hidden = inside.exclude(pk__in=Document.objects.within(scope).values("pk"))
-    return SubmissionSet.objects.filter(dossier_id=scope.dossier_id).filter(Exists(shown)).exclude(Exists(hidden))
+    return SubmissionSet.objects.filter(dossier_id=scope.dossier_id).filter(Exists(shown))
+
+
+def inside(scope: Scope, lots: list[uuid.UUID]) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """The documents of each lot, as far as they exist for this scope."""
+    found: dict[uuid.UUID, list[uuid.UUID]] = {lot: [] for lot in lots}
+    rows = Document.objects.within(scope).filter(submission_set_id__in=lots).order_by("id")
+    for lot, document in rows.values_list("submission_set_id", "id"):
+        found[lot].append(document)
+    return found
 
 
 def lists(scope: Scope, wanted: Search) -> QuerySet[SubmissionSet]:
@@ -184,4 +199,5 @@ def page(rows: QuerySet[Any], wanted: Search, columns: tuple[str, ...]) -> list[
 
 def _after(column: str, cursor: Cursor, descending: bool) -> Q:
     side = "lt" if descending else "gt"
-    return Q(**{f"{column}__{side}": cursor.date}) | Q(**{column: cursor.date, f"pk__{side}": cursor.id})
+    beyond = Q(**{f"{column}__{side}": cursor.date}) | Q(**{f"pk__{side}": cursor.id})
+    return Q(**{f"{column}__{side}e": cursor.date}) & beyond  # the first half bounds the scan of the index

@@ -1,21 +1,49 @@
-"""/fhir. The transaction is posted at the base, with and without the slash."""
+"""/fhir: the base with and without its final slash (fhirpy posts to /fhir/)."""
 
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
-from documents import api
+from documents import api_change, api_read, api_search, api_write
 
-documents_form = {"kind": "DocumentReference"}
+View = Callable[..., HttpResponseBase]
+READING = {"http_method_names": ["get", "head", "options"]}
+FORM = {"http_method_names": ["post", "options"]}  # _search
+
+
+def by_method(otherwise: View, **views: View) -> View:
+    """One address, one view a method: searching, depositing and changing share no code."""
+
+    @csrf_exempt
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return views.get(request.method or "", otherwise)(request, *args, **kwargs)
+
+    view.login_required = False  # type: ignore[attr-defined]  # each asks for a token, not for a session
+    return view
+
+
+documents = by_method(
+    api_search.DocumentSearch.as_view(**READING),
+    POST=api_write.Publication.as_view(),
+    PATCH=api_change.ConditionalChange.as_view(),
+)
+document = by_method(api_search.DocumentRead.as_view(), PATCH=api_change.Change.as_view())
+
 urlpatterns = [
-    path("fhir", api.Root.as_view(), name="fhir-root"),
-    path("fhir/", api.Root.as_view(), name="fhir-root-slash"),
-    path("fhir/metadata", api.Metadata.as_view(), name="fhir-metadata"),
-    path("fhir/Patient", api.PatientSearch.as_view(), name="fhir-patients"),
-    path("fhir/Patient/<str:identifier>", api.PatientRead.as_view(), name="fhir-patient"),
-    path("fhir/DocumentReference", api.DocumentSearch.as_view(), name="fhir-documents"),
-    path("fhir/DocumentReference/_search", api.SearchForm.as_view(), documents_form, name="fhir-documents-search"),
-    path("fhir/DocumentReference/<str:identifier>", api.DocumentRead.as_view(), name="fhir-document"),
-    path("fhir/List", api.ListSearch.as_view(), name="fhir-lists"),
-    path("fhir/List/_search", api.SearchForm.as_view(), {"kind": "List"}, name="fhir-lists-search"),
-    path("fhir/List/<str:identifier>", api.ListRead.as_view(), name="fhir-list"),
-    path("fhir/Binary/<str:identifier>", api.BinaryRead.as_view(), name="fhir-binary"),
+    path("fhir", api_write.Root.as_view()),
+    path("fhir/", api_write.Root.as_view()),
+    path("fhir/metadata", api_read.Metadata.as_view()),
+    path("fhir/Patient", api_read.PatientSearch.as_view(**READING)),
+    path("fhir/Patient/_search", api_read.PatientSearch.as_view(**FORM)),
+    path("fhir/Patient/<str:identifier>", api_read.PatientRead.as_view()),
+    path("fhir/DocumentReference", documents),
+    path("fhir/DocumentReference/_search", api_search.DocumentSearch.as_view(**FORM)),
+    path("fhir/DocumentReference/<str:identifier>", document),
+    path("fhir/List", api_search.ListSearch.as_view(**READING)),
+    path("fhir/List/_search", api_search.ListSearch.as_view(**FORM)),
+    path("fhir/List/<str:identifier>", api_search.ListRead.as_view()),
+    path("fhir/Binary/<str:identifier>", api_read.BinaryRead.as_view()),
 ]

@@ -1,5 +1,7 @@
 """What is read in a CDA document equals what an independent extraction found (../shared/samples)."""
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -27,6 +29,7 @@ def plain(facts):
         "title": facts.title,
         "typeCode": facts.type_code,
         "typeCodeSystem": facts.type_system,
+        "typeDisplay": facts.type_display,
         "uniqueId": facts.unique_id,
         "setId": facts.set_id,
         "versionNumber": facts.version_number,
@@ -71,32 +74,59 @@ def plain(facts):
 @pytest.mark.parametrize("name", CDA)
 def test_every_fact_is_the_expected_one(name):
     expected = dict(EXPECTED[name])
-    facts, body = cda.read((SAMPLES / name).read_bytes())
+    facts, body, _ = cda.read((SAMPLES / name).read_bytes())
     found = plain(facts)
     for key in ("uniqueId", "setId"):
         expected[key] = joined(expected[key])
     expected["replaces"] = [joined(one) for one in expected["replaces"]] if expected["replaces"] else None
-    assert {key: found[key] for key in found if key in expected} == {
-        key: expected[key] for key in found if key in expected
+    assert found == {key: expected[key] for key in found}
+    assert set(expected) - set(found) == ELSEWHERE
+    check_body(expected["nonXMLBody"], facts, body)
+    check_results(expected, facts)
+
+
+# Of the document's type (code tables), of the file (size, digest: below), or checked apart.
+ELSEWHERE = {"classCode", "classDisplay", "classSource", "patientINSKind", "sha256", "size"} | {
+    "nonXMLBody",
+    "labExamples",
+    "labPriorExamples",
+    "labIntervalExample",
+}
+
+
+def check_body(expected, facts, body):
+    if expected is None:
+        assert body is None
+        return
+    assert len(body) == expected["decodedSize"]
+    assert hashlib.sha1(body, usedforsecurity=False).hexdigest() == expected["sha1"]
+    assert body.startswith(expected["magic"].encode())
+    assert facts.body_media_type == expected["mediaType"]
+
+
+def check_results(expected, facts):
+    keys = {"code": "code", "value": "value", "unit": "unit", "effectiveTime": "effective_time"}
+    more = {
+        "codeSystem": "code_system",
+        "display": "display",
+        "interpretation": "interpretation",
+        "low": "low",
+        "high": "high",
     }
-    if expected["nonXMLBody"]:
-        assert body is not None
-        assert len(body) == expected["nonXMLBody"]["decodedSize"]
-        assert facts.body_media_type == expected["nonXMLBody"]["mediaType"]
     for example in expected["labExamples"]:
-        wanted = (
-            example["code"],
-            example["value"],
-            example["unit"],
-            example["effectiveTime"],
-            example["low"],
-            example["high"],
-        )
-        points = [(r["code"], r["value"], r["unit"], r["effective_time"], r["low"], r["high"]) for r in facts.results]
-        assert wanted in points
+        assert example in [{key: row[ours] for key, ours in (keys | more).items()} for row in facts.results]
     for example in expected["labPriorExamples"]:
-        wanted = (example["code"], example["value"], example["unit"], example["effectiveTime"])
-        assert wanted in [(r["code"], r["value"], r["unit"], r["effective_time"]) for r in facts.priors]
+        assert example in [{key: row[ours] for key, ours in keys.items()} for row in facts.priors]
+    if interval := expected["labIntervalExample"]:
+        signs = {("low", "true"): "≥", ("low", "false"): ">", ("high", "true"): "≤", ("high", "false"): "<"}
+        said = [
+            f"{signs[side, bound.get('inclusive') or 'true']} {bound['value']}"
+            for side in ("low", "high")
+            if (bound := interval["value"].get(side)) and bound.get("value")
+        ]
+        assert (interval["code"], "IVL_PQ", " et ".join(said)) in [
+            (row["code"], row["kind"], row["value"]) for row in facts.results
+        ]
 
 
 @pytest.mark.shared
@@ -118,9 +148,37 @@ def test_every_official_sample_is_examined_in_the_sandbox(name):
         with pytest.raises(content.Inadmissible, match="annoncé comme une image JPEG, mais c'est une image PNG"):
             content.inspect(data, kind)
         return
+    deaths = sandbox.deaths
     inspection = content.inspect(data, kind)
-    assert inspection.sha256.hex() == EXPECTED[name]["sha256"]
-    assert sandbox.deaths == 0
+    expected = EXPECTED[name]
+    assert inspection.sha256.hex() == expected["sha256"]
+    assert inspection.size == len(data) == expected.get("size", len(data))
+    assert inspection.level == expected.get("bodyLevel", "")
+    if "sha1b64" in expected:
+        assert base64.b64encode(inspection.sha1).decode() == expected["sha1b64"]
+        content.verify_claims(inspection, expected["size"], expected["sha1b64"])
+    if "pages" in expected:
+        assert inspection.pages == expected["pages"]
+    if kind == "application/dicom":
+        check_dicom(inspection.dicom, expected)
+    assert sandbox.deaths == deaths
+
+
+def check_dicom(found, expected):
+    keys = {
+        "modality": "Modality",
+        "sopClass": "SOPClassUID",
+        "sopInstanceUID": "SOPInstanceUID",
+        "studyInstanceUID": "StudyInstanceUID",
+        "seriesInstanceUID": "SeriesInstanceUID",
+        "patientId": "PatientID",
+        "studyDate": "StudyDate",
+        "accession": "AccessionNumber",
+        "rows": "Rows",
+        "columns": "Columns",
+        "transferSyntax": "TransferSyntaxUID",
+    }
+    assert {key: found[ours] for key, ours in keys.items()} == {key: str(expected[key] or "") for key in keys}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +194,12 @@ def test_every_official_sample_is_examined_in_the_sandbox(name):
         ("", None),
         ("hier", None),
         ("20241345", None),
+        ("20240104160527+9900", None),
+        ("00010101000000+0100", None),
+        ("99991231235959-1200", None),
+        ("2024-01-04", None),
+        ("20240104\n", None),
+        ("٢٠٢٤", None),
     ],
 )
 def test_dates_keep_their_zone_and_exist(value, expected):

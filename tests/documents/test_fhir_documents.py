@@ -264,7 +264,8 @@ def test_an_author_masks_and_unmasks_only_at_the_holder_s_request(api, dossier, 
     assert answer.json()["meta"]["versionId"] == "2"
     assert [label["coding"][0]["code"] for label in answer.json()["securityLabel"]] == ["N", "MASQUE_PS"]
     unmask = {"op": "remove", "path": "/securityLabel/1"}
-    assert patched(client, name, unmask).status_code == 422
+    assert patched(client, name, unmask).status_code == 403
+    assert not Trace.objects.latest_first()[0].allowed
     assert patched(client, name, unmask, **{"DMP-Holder-Request": "true"}).status_code == 200
     assert Document.objects.get().masked is False
     assert Document.history.count() == 3
@@ -275,10 +276,11 @@ def test_an_author_withdraws_and_nobody_sees_it_any_more(api, dossier, doctor):
     make.treat(dossier, treating)
     name = deposit(api(doctor), dossier)
     replace = {"op": "replace", "path": "/status", "value": "entered-in-error"}
-    assert patched(api(treating), name, replace).status_code == 422
+    assert patched(api(treating), name, replace).status_code == 403
     assert patched(api(doctor), name, replace).status_code == 200
     assert ids(listed(api(treating), dossier)) == []
-    assert api(doctor).get(f"/fhir/Binary/{name}").status_code == 404
+    assert api(treating).get(f"/fhir/Binary/{name}").status_code == 404
+    assert api(doctor).get(f"/fhir/Binary/{name}").status_code == 410
 
 
 def test_nothing_else_is_patched(api, dossier, doctor):

@@ -127,23 +127,24 @@ def test_a_document_of_another_person_is_never_filed(api, code_tables):
     assert not Document.objects.exists()
 
 
-def test_the_guide_s_own_messages_are_understood(api, code_tables):
-    """PDSM4DMP's examples: their patient is unknown here, their form is not."""
-    client = api(make.ProfessionalFactory())
-    for name, path in (
-        ("pdsm4dmp_Bundle-example-td2-iti65-lot-soumission.json", "/fhir"),
-        ("pdsm4dmp_DocumentReference-example-td2-iti105-publication-simplifiee.json", "/fhir/DocumentReference"),
-    ):
-        answer = client.post(path, (SAMPLES / "fhir" / name).read_text(), content_type="application/fhir+json")
-        texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
-        assert answer.status_code == 422, texts
-        assert (
-            texts
-            in (
-                ["Le document n'est pas un CDA R2 (ClinicalDocument)."],
-                ["Le document n'est pas du XML bien formé."],
-                ["L'empreinte annoncée (SHA-1) n'est pas celle du contenu reçu."],
-                ["La taille annoncée n'est pas celle du contenu reçu."],
-            )
-            or "CDA" in texts[0]
-        ), texts
+GUIDE = [
+    ("/fhir", "pdsm4dmp_Bundle-example-td2-iti65-lot-soumission.json", "Bundle.entry[1].resource"),
+    (
+        "/fhir/DocumentReference",
+        "pdsm4dmp_DocumentReference-example-td2-iti105-publication-simplifiee.json",
+        "DocumentReference",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "name", "place"), GUIDE)
+def test_the_guide_s_own_messages_are_understood(api, code_tables, path, name, place):
+    """PDSM4DMP's examples: first their patient has no dossier here, then their document has nothing in it."""
+    client, body = api(make.ProfessionalFactory()), (SAMPLES / "fhir" / name).read_text()
+    unknown = client.post(path, body, content_type="application/fhir+json")
+    assert unknown.status_code == 404
+    assert unknown.json()["issue"][0]["details"]["coding"][0]["code"] == "XDSUnknownPatientId"
+    dossier_of("123456789012345", "1.2.250.1.213.1.4.8")
+    empty = client.post(path, body, content_type="application/fhir+json")
+    issue = empty.json()["issue"][0]
+    assert (empty.status_code, issue["expression"]) == (422, [f"{place}.content[0].attachment"])

@@ -1,11 +1,14 @@
-"""How the OpenAPI page says that one signs in."""
+"""The OpenAPI 3.1 description of /api/v1, and a page to read it that a strict Content-Security-Policy allows."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 
-class ProSanteConnect(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):
+    """How the description names Pro Santé Connect's token."""
+
     target_class = "access.identity.BearerAuthentication"
     name = "ProSanteConnect"
 
@@ -17,3 +20,7 @@ class ProSanteConnect(OpenApiAuthenticationExtension):
             "description": "Jeton d'accès Pro Santé Connect. Plusieurs situations d'exercice : nommez-en une "
             "dans l'en-tête DMP-Situation.",
         }
+
+
+schema = SpectacularAPIView.as_view()
+page = SpectacularSwaggerSplitView.as_view(template_name="access/api_docs.html", url_name="api-schema")

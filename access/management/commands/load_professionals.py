@@ -1,0 +1,58 @@
+"""Public extraction of the national directory (PS_LibreAcces_Personne_activite): UTF-8, pipes, French header."""
+
+import csv
+import sys
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import Progress
+
+from access import registers
+
+SHOWN = 20  # bad lines named on the terminal; the report has them all
+
+
+class Command(BaseCommand):
+    help = "Charge ou met à jour l'annuaire des professionnels depuis l'extraction publique de l'Annuaire Santé."
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--full", action="store_true", help="fichier complet : qui n'y est plus n'est plus en exercice"
+        )
+        parser.add_argument(
+            "--at-most", type=int, default=10, help="part de retraits admise avec --full, en pour cent"
+        )
+        parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+
+    def handle(self, *, file, full, at_most, report, **options):
+        try:
+            done = self.load(file, full, at_most)
+        except (OSError, UnicodeDecodeError, registers.WrongFile) as error:
+            raise CommandError(f"Rien n'a été chargé. {error}") from error
+        for bad in done.bad[:SHOWN]:
+            self.stderr.write(f"Ligne {bad.number} : {bad.reason}")
+        if report:
+            with report.open("w", newline="", encoding="utf-8") as out:
+                writer = csv.writer(out)
+                writer.writerow(["ligne", "raison"])
+                writer.writerows((bad.number, bad.reason) for bad in done.bad)
+        if done.read and len(done.bad) == done.read:
+            raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
+        self.stdout.write(
+            f"{done.read} lignes lues : "
+            f"professionnels {done.professionals[0]} ajoutés, {done.professionals[1]} modifiés, "
+            f"{done.inactive} retirés ; structures {done.structures[0]} ajoutées, "
+            f"{done.structures[1]} modifiées ; situations {done.situations[0]} ajoutées, "
+            f"{done.removed_situations} retirées ; {len(done.bad)} lignes refusées."
+        )
+
+    def load(self, path, full, at_most):
+        with (
+            path.open(encoding="utf-8-sig", newline="\n") as lines,
+            Progress(transient=True, disable=not sys.stdout.isatty()) as bar,
+        ):
+            task = bar.add_task("annuaire", total=None)
+            return registers.load_professionals(
+                lines, full=full, at_most=at_most, progress=lambda line: bar.update(task, completed=line)
+            )

@@ -1,0 +1,36 @@
+"""What a holder changes about herself and her dossier: contacts, and what an emergency may open.
+
+Each act runs inside the gate, with history and trace. The trace says what kind of thing changed, never the
+address or the number themselves.
+"""
+
+from access.gate import Entry
+from audit.trail import Event
+from patients.models import Dossier, Patient
+
+CONTACTS = ("email", "phone")
+EMERGENCY = ("allows_break_glass", "allows_regulation", "shows_masked_in_emergency")
+
+
+def change_contacts(entry: Entry, patient: Patient, *, email: str, phone: str) -> bool:
+    """Where the notices go. False, and nothing written but the trace of the visit, when nothing changed."""
+    return _change(entry, patient, {"email": email, "phone": phone}, "contacts")
+
+
+def change_emergency(entry: Entry, **switches: bool) -> bool:
+    """The express oppositions of article R1111-48, and whether masked documents show in an emergency (D6)."""
+    return _change(entry, entry.dossier, {name: switches[name] for name in EMERGENCY}, "urgence")
+
+
+def _change(entry: Entry, row: Patient | Dossier, wanted: dict[str, str | bool], setting: str) -> bool:
+    changed = [name for name, value in wanted.items() if getattr(row, name) != value]
+    if changed:
+        for name in changed:
+            setattr(row, name, wanted[name])
+        row._history_user = entry.actor  # type: ignore[union-attr]
+        row.save(update_fields=changed)
+    detail: dict[str, object] = {"setting": setting, "changed": changed}
+    if setting == "urgence":
+        detail |= {name: bool(wanted[name]) for name in changed}
+    entry.trace(Event.CONTACT_CHANGED, detail=detail)
+    return bool(changed)

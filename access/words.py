@@ -1,0 +1,294 @@
+"""The trail in plain French: who did what, by which rule, and how the holder puts an end to it.
+
+Pure: a trace (or its fields) in, sentences out. Each `Event` and each `Ground` has its words; a test says so.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from access.policy import Ground
+from audit.trail import ActorKind, Event
+from patients import terms
+
+
+class Told(Protocol):
+    """The fields of a trace that words are made of."""
+
+    event: str
+    allowed: bool
+    ground: str
+    mode: str
+    actor_kind: str
+    actor_id: str
+    actor_name: str
+    profession: str
+    structure_name: str
+    object_title: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Act:
+    """`done` follows « a » or « avez »; `wished` follows « n'a pas pu »."""
+
+    done: str
+    wished: str
+
+
+ACTS: dict[str, Act] = {
+    Event.DOSSIER_OPENED: Act("ouvert ce dossier", "ouvrir ce dossier"),
+    Event.DOSSIER_FOUND: Act("vérifié que ce dossier existe", "vérifier que ce dossier existe"),
+    Event.DOSSIER_CLOSED: Act("fermé ce dossier", "fermer ce dossier"),
+    Event.DOSSIER_REOPENED: Act("rouvert ce dossier", "rouvrir ce dossier"),
+    Event.DOCUMENT_LISTED: Act("consulté la liste des documents", "consulter la liste des documents"),
+    Event.DOCUMENT_READ: Act("ouvert {what}", "ouvrir {what}"),
+    Event.DOCUMENT_DEPOSITED: Act("ajouté {what}", "ajouter {what}"),
+    Event.DOCUMENT_REPLACED: Act("remplacé {what} par une version plus récente", "remplacer {what}"),
+    Event.DOCUMENT_WITHDRAWN: Act("supprimé {what}", "supprimer {what}"),
+    Event.DOCUMENT_MASKED: Act("masqué {what} aux professionnels", "masquer {what}"),
+    Event.DOCUMENT_UNMASKED: Act("rendu de nouveau visible {what}", "rendre de nouveau visible {what}"),
+    Event.DOCUMENT_ANNOUNCED: Act("rendu visible {what}, après la consultation d'annonce", "rendre visible {what}"),
+    Event.DOCUMENT_ARCHIVED: Act("rangé {what}", "ranger {what}"),
+    Event.LISTS_READ: Act("consulté la liste des envois", "consulter la liste des envois"),
+    Event.ACCESS_GRANTED: Act(
+        "autorisé {what} à consulter ce dossier{until}", "autoriser {what} à consulter ce dossier"
+    ),
+    Event.ACCESS_WITHDRAWN: Act("retiré l'autorisation de {what}", "retirer l'autorisation de {what}"),
+    Event.PROFESSIONAL_BLOCKED: Act("bloqué {what}", "bloquer {what}"),
+    Event.PROFESSIONAL_UNBLOCKED: Act("débloqué {what}", "débloquer {what}"),
+    Event.TREATING_NAMED: Act("désigné {what} comme médecin traitant", "désigner {what} comme médecin traitant"),
+    Event.TREATING_ENDED: Act(
+        "mis fin au rôle de médecin traitant de {what}", "mettre fin au rôle de médecin traitant de {what}"
+    ),
+    Event.TRAIL_READ: Act("consulté {page}", "consulter {page}"),
+    Event.SHEET_READ: Act("consulté la fiche d'identité", "consulter la fiche d'identité"),
+    Event.IDENTITY_SEARCHED: Act("recherché cette identité", "rechercher cette identité"),
+    Event.CONTACT_CHANGED: Act("changé {setting}", "changer {setting}"),
+    Event.REPRESENTATION_ADDED: Act("enregistré un représentant légal", "enregistrer un représentant légal"),
+    Event.OPENING_ASKED: Act(
+        "demandé en ligne l'ouverture de ce dossier", "demander en ligne l'ouverture de ce dossier"
+    ),
+    Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
+    Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
+}
+
+# What a professional says of himself, when the holder gave him his word in consultation.
+OF_HIMSELF: dict[str, Act] = {
+    Event.ACCESS_GRANTED: Act(
+        "enregistré l'accord reçu en consultation : il peut consulter ce dossier{until}",
+        "enregistrer l'accord reçu en consultation",
+    ),
+    Event.ACCESS_WITHDRAWN: Act("renoncé à son autorisation", "renoncer à son autorisation"),
+    Event.TREATING_NAMED: Act(
+        "enregistré l'accord reçu en consultation : il est le médecin traitant",
+        "enregistrer qu'il est le médecin traitant",
+    ),
+    Event.TREATING_ENDED: Act("cessé d'être le médecin traitant", "cesser d'être le médecin traitant"),
+}
+
+# One event, several meanings: told apart by what changed (`detail["changes"]`).
+BY_CHANGE: dict[tuple[str, str], Act] = {
+    (Event.DOCUMENT_MASKED, "confidentiality"): Act(
+        "changé la confidentialité de {what}", "changer la confidentialité de {what}"
+    ),
+    (Event.DOCUMENT_UNMASKED, "secret"): Act(
+        "rendu {what} visible des représentants légaux", "rendre {what} visible des représentants légaux"
+    ),
+}
+
+PAGES = {
+    "accueil": "la page d'accueil",
+    "activite": "la page Activité",
+    "autorisations": "la page Autorisations",
+    "annuaire": "l'annuaire des professionnels",
+    "profil": "la page Profil",
+    "ajouter": "la page « Ajouter un document »",
+}
+SETTINGS = {
+    "contacts": "les coordonnées",
+    "urgence": "les réglages pour les urgences",
+}
+MODES = {
+    "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",
+    "regulation": "pendant un appel au SAMU-Centre 15",
+}
+KINDS = {
+    ActorKind.STRUCTURE: "Le logiciel de l'établissement",
+    ActorKind.COUNTER: "Le guichet de votre caisse",
+    ActorKind.INSURER: "L'assurance maladie",
+    ActorKind.OPERATOR: "L'exploitant du service",
+    ActorKind.SYSTEM: "Le service",
+    ActorKind.ANONYMOUS: "Une personne non identifiée",
+}
+
+
+@dataclass(frozen=True)
+class Why:
+    """The rule that decided, and what the holder may do about it."""
+
+    rule: str
+    stop: str = ""
+
+
+WHY: dict[str, Why] = {
+    Ground.HOLDER: Why("C'est votre dossier : vous pouvez le consulter et le gérer à tout moment."),
+    Ground.REPRESENTATIVE: Why(
+        "Cette personne représente légalement le titulaire du dossier (parent ou tuteur).",
+        "La représentation prend fin à la majorité, ou sur justificatif au guichet de votre caisse.",
+    ),
+    Ground.CARER: Why(
+        "Cette personne est un aidant : elle a seulement les droits que vous lui avez donnés.",
+        "Vous pouvez lui retirer ces droits au guichet de votre caisse.",
+    ),
+    Ground.TREATING_DOCTOR: Why(
+        "C'est votre médecin traitant. La loi lui donne accès à tout, même à ce que vous avez masqué.",
+        "Dans Autorisations, choisissez son nom puis « Ce n'est plus mon médecin traitant ».",
+    ),
+    Ground.AUTHORISED: Why(
+        "Vous l'avez autorisé à consulter votre dossier. Il voit seulement les types de documents que sa "
+        "profession peut lire, et jamais ce que vous avez masqué.",
+        "Dans Autorisations, choisissez son nom puis « Retirer l'autorisation ».",
+    ),
+    Ground.OPENED_TO_HIM: Why(
+        "Vous lui avez ouvert un document précis, et rien d'autre.",
+        "Dans Autorisations, choisissez son nom puis « Bloquer ».",
+    ),
+    Ground.AUTHOR: Why(
+        "C'est l'auteur de ce document : un auteur peut toujours relire ce qu'il a écrit.",
+        "Dans Autorisations, choisissez son nom puis « Bloquer » : il ne verra plus rien.",
+    ),
+    Ground.FEEDING: Why(
+        "Ajouter au dossier le résultat de ses soins est un devoir des professionnels. Cela ne leur donne "
+        "pas le droit de lire le reste.",
+        "Dans Autorisations, choisissez son nom puis « Bloquer » : il ne pourra plus rien ajouter.",
+    ),
+    Ground.IDENTIFIED: Why(
+        "Un professionnel identifié, qui connaît votre numéro de santé, peut savoir que ce dossier existe "
+        "et enregistrer l'accord que vous lui donnez. Il n'y lit aucun document à ce titre.",
+        "Dans Autorisations, choisissez son nom puis « Bloquer ».",
+    ),
+    Ground.CLOSED: Why("Refusé : le dossier est fermé. Personne ne le lit et personne n'y ajoute rien."),
+    Ground.BLOCKED: Why(
+        "Refusé : vous avez bloqué ce professionnel.",
+        "Pour changer d'avis : dans Autorisations, choisissez son nom puis « Débloquer ».",
+    ),
+    Ground.NOT_AUTHORISED: Why(
+        "Refusé : vous ne l'avez pas autorisé.",
+        "Si vous voulez qu'il puisse consulter : dans Autorisations, cherchez son nom.",
+    ),
+    Ground.EXPIRED: Why(
+        "Refusé : votre autorisation avait pris fin.",
+        "Si vous voulez la renouveler : dans Autorisations, choisissez son nom.",
+    ),
+    Ground.NOT_ENTITLED: Why("Refusé : sa profession ne permet de lire aucun document de ce dossier."),
+    Ground.NOT_CONCERNED: Why("Refusé : cette personne n'a aucun droit sur ce dossier."),
+    Ground.NOT_A_PERSON: Why(
+        "Refusé : un logiciel ou un établissement peut ajouter des documents, jamais en lire. Seule une "
+        "personne identifiée peut lire."
+    ),
+    "absent": Why("Refusé : ce qui était demandé n'existe pas, ou n'est pas visible de cette personne."),
+    "inadmissible": Why("Refusé : le document envoyé n'était pas conforme. Il n'a pas été ajouté."),
+    "opening_rule": Why("Refusé : une règle empêchait l'ouverture par ce moyen."),
+    "already_there": Why("Refusé : un dossier existait déjà pour cette personne."),
+}
+UNSAID = Why("Le motif a été enregistré sous un nom que cette page ne connaît pas encore.")
+
+CLOSED_TO_HOLDER = (
+    "Ce dossier est fermé : ses documents ne se consultent plus, par personne. L'historique et les dates "
+    "restent visibles."
+)
+
+
+def why(told: Told) -> Why:
+    """The ground in words; an act without ground was done by the service, or before any dossier was found."""
+    if not told.ground:
+        return Why("Acte nécessaire au fonctionnement du service.")
+    return WHY.get(told.ground, UNSAID)
+
+
+def refusal_to_holder(ground: str) -> str:
+    """What a person at her own page is told when the gate says no."""
+    if ground == Ground.CLOSED:
+        return CLOSED_TO_HOLDER
+    if ground == Ground.NOT_ENTITLED:
+        return "Aucun droit ne vous est encore donné sur ce dossier."
+    return "Vous n'avez pas, ou plus, de droit sur ce dossier."
+
+
+CIVILITIES = {"DR": "Dr", "PR": "Pr", "M": "M.", "MME": "Mme", "MLLE": "Mlle"}
+
+
+def polite(name: str) -> str:
+    """« DR Paul MOREL » as a person writes it: « Dr Paul Morel »."""
+    words = [CIVILITIES.get(word, word) for word in name.split()]
+    return " ".join(word.title() if word.isupper() and len(word) > 1 else word for word in words)
+
+
+def who(told: Told, me: str = "") -> str:
+    """The actor, as the reader of account `me` names him."""
+    if me and told.actor_id == me:
+        return "Vous"
+    kind = ActorKind(told.actor_kind)
+    if kind is ActorKind.STRUCTURE:
+        return f"Le logiciel de {told.structure_name}" if told.structure_name else KINDS[kind]
+    return KINDS.get(kind) or polite(told.actor_name) or "Une personne"
+
+
+def quality(told: Told) -> str:
+    """What is worth knowing of him beside the name: profession and place; or who he is to the dossier."""
+    kind = ActorKind(told.actor_kind)
+    if kind is ActorKind.PROFESSIONAL:
+        profession = terms.display("professions", told.profession).lower() if told.profession else ""
+        return ", ".join(filter(None, [profession, told.structure_name]))
+    return {ActorKind.HOLDER: "titulaire", ActorKind.REPRESENTATIVE: "représentant légal"}.get(kind, "")
+
+
+def what(told: Told, me: str, title: str) -> str:
+    """« a ouvert le document … », « avez masqué … », « n'a pas pu … : refusé »."""
+    act = _act(told)
+    you = bool(me) and told.actor_id == me
+    phrase = act.done if told.allowed else act.wished
+    said = phrase.format(
+        what=title,
+        until=_until(told.detail.get("until")),
+        page=PAGES.get(str(told.detail.get("page")), "l'activité de ce dossier"),
+        setting=SETTINGS.get(str(told.detail.get("setting")), "les coordonnées"),
+    ).replace(" de le ", " du ")
+    if told.allowed:
+        return f"{'avez' if you else 'a'} {said}"
+    return ("n'avez" if you else "n'a") + f" pas pu {said}"
+
+
+def _act(told: Told) -> Act:
+    if told.detail.get("idnat") == told.actor_id and told.event in OF_HIMSELF:
+        return OF_HIMSELF[told.event]
+    for change in told.detail.get("changes", ()):
+        if (told.event, change) in BY_CHANGE:
+            return BY_CHANGE[told.event, change]
+    return ACTS.get(told.event) or Act("fait un autre acte", "faire un autre acte")
+
+
+def _until(text: Any) -> str:
+    """« jusqu'au 3 mars 2027 », from the moment a right ends: midnight belongs to the day before."""
+    if not text:
+        return ""
+    end = dt.datetime.fromisoformat(str(text)) - dt.timedelta(seconds=1)
+    return f" jusqu'au {date_format(timezone.localtime(end), 'j F Y')}"
+
+
+def mode(told: Told) -> str:
+    return MODES.get(told.mode, "")
+
+
+def day(at: dt.datetime, now: dt.datetime) -> str:
+    """« aujourd'hui », « hier », « le 3 mars 2027 »."""
+    date, today = timezone.localtime(at).date(), timezone.localtime(now).date()
+    if date == today:
+        return "aujourd'hui"
+    if date == today - dt.timedelta(days=1):
+        return "hier"
+    return f"le {date_format(date, 'j F Y')}"

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# The private PostgreSQL cluster and the private Redis: unix sockets only, no TCP port.
+# make_cluster and the option lists take "kept" or "throwaway" (tests: fast, loses everything).
+
+# Only this machine's accounts come in, and each only as the roles that are its own.
+write_access_rules() {
+  local role super=$DATABASE_USER
+  {
+    printf 'local all "%s" peer\n' "$super"
+    printf 'local all dmp_owner,dmp_app,dmp_counter peer map=dmp\n'
+  } >"$STATE/pg_hba.conf"
+  for role in dmp_owner dmp_app dmp_counter; do
+    printf 'dmp "%s" %s\n' "$SERVICE_USER" "$role"
+  done >"$STATE/pg_ident.conf"
+}
+
+# Made aside, then moved: an interrupted initdb never looks like a cluster.
+make_cluster() {
+  local kind=$1 data=$STATE/pg options=(--encoding=UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=fr-FR)
+  options+=(--auth=peer --username="$DATABASE_USER")
+  if [[ $kind == kept ]]; then options+=(--data-checksums); else options+=(--no-sync); fi
+  own_directory "$RUN/pg" 755 "$DATABASE_USER"
+  [[ ! -s $data/PG_VERSION ]] || { match_cluster_version "$data"; return; }
+  say "Base PostgreSQL (${PGBIN//[^0-9]/}) privée dans $data"
+  rm -rf "$data" "$data.new" "$STATE"/done-*
+  own_directory "$data.new" 700 "$DATABASE_USER"
+  quietly postgres "La création de la base PostgreSQL a échoué" as_postgres initdb -D "$data.new" "${options[@]}"
+  mv "$data.new" "$data"
+}
+
+match_cluster_version() {
+  local version
+  version=$(<"$1/PG_VERSION")
+  PGBIN=/usr/lib/postgresql/$version/bin
+  [[ -x $PGBIN/postgres ]] ||
+    die "La base de $1 est de PostgreSQL $version, qui n'est plus installé : réinstallez postgresql-$version, ou migrez la base."
+}
+
+# Errors are logged without the statement, its parameters or the key's values: a log is no place for health data.
+postgres_options() {
+  printf '%s\n' listen_addresses= "unix_socket_directories=$RUN/pg" "hba_file=$STATE/pg_hba.conf" \
+    "ident_file=$STATE/pg_ident.conf" shared_buffers=256MB max_locks_per_transaction=256 log_destination=stderr \
+    log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0
+  [[ $1 == kept ]] || printf '%s\n' fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
+}
+
+start_postgres() {
+  local kind=$1 option options=()
+  while read -r option; do options+=(-c "$option"); done < <(postgres_options "$kind")
+  write_access_rules
+  launch postgres become_postgres setsid postgres -D "$STATE/pg" "${options[@]}"
+  await postgres as_postgres pg_isready -q -h "$RUN/pg"
+  [[ -e $STATE/done-roles ]] || {
+    quietly postgres "La création des rôles PostgreSQL a échoué" make_roles
+    touch "$STATE/done-roles"
+  }
+}
+
+as_superuser() { as_postgres psql -X -q -v ON_ERROR_STOP=1 -h "$RUN/pg" -d postgres "$@"; }
+
+# Through standard input: the checkout may be unreadable to the account of PostgreSQL.
+make_roles() { as_superuser -f - <"$ROOT/bin/lib/roles.sql"; }
+
+start_redis() {
+  own_directory "$STATE/redis" 700 "$SERVICE_USER"
+  own_directory "$RUN/redis" 700 "$SERVICE_USER"
+  local durable=(--appendonly yes)
+  [[ $1 == kept ]] || durable=(--appendonly no)
+  launch redis become_service setsid redis-server --port 0 --unixsocket "$RUN/redis/redis.sock" --unixsocketperm 700 \
+    --dir "$STATE/redis" --save '' "${durable[@]}" --maxmemory-policy noeviction --daemonize no --logfile ''
+  await redis redis ping
+}
+
+redis() { as_service redis-cli -s "$RUN/redis/redis.sock" "$@"; }
+
+# Roles of the database for the processes started from here on.
+connect_as() {
+  export DMP_DATABASE_URL="postgresql://$1@/dmp?host=$RUN/pg" DMP_KEYS_DATABASE_URL="postgresql://$1@/dmp_keys?host=$RUN/pg"
+  export DMP_REDIS_URL="unix://$RUN/redis/redis.sock"
+}

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from documents import views, views_own
+
+app_name = "documents"
+urlpatterns = [
+    path("", views.documents, name="list"),
+    path("chercher/", views.search, name="search"),
+    path("ajouter/", views_own.add, name="add"),
+    path("<uuid:document_id>/", views.document, name="document"),
+    path("<uuid:document_id>/fichier/", views.file, name="file"),
+    path("<uuid:document_id>/extrait/", views.extract, name="extract"),
+    path("<uuid:document_id>/image/", views.preview, name="preview"),
+    path("<uuid:document_id>/masquer/", views_own.mask, name="mask"),
+    path("<uuid:document_id>/demasquer/", views_own.unmask, name="unmask"),
+    path("<uuid:document_id>/supprimer/", views_own.delete, name="delete"),
+]

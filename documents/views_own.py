@@ -1,0 +1,133 @@
+"""What a holder changes among documents: add, delete her own, mask, unmask. Each asks before it does."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from access import holder, overview
+from access.gate import Absent
+from access.policy import Act
+from audit.trail import Event
+from documents import antivirus, deposits, masking, own, shelf
+from documents.forms import OwnDocument
+from documents.models import Document
+from documents.views import one
+from patients.dossiers import age_on
+from patients.models import Patient
+
+MAJORITY = 18  # D11
+
+
+# -- add -----------------------------------------------------------------------------------------------
+@holder.page
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    with holder.enter(request, Act.DEPOSIT, Event.TRAIL_READ) as entry:
+        adult = _is_adult(Patient.objects.get(dossier=entry.dossier).birth_date)
+        entry.trace(detail={"page": "ajouter"})
+    form = OwnDocument(request.POST or None, request.FILES or None, adult=adult)
+    if request.method == "POST" and form.is_valid():
+        try:
+            document = _deposit(request, form)
+        except own.NotTaken as error:
+            form.add_error("file", str(error))
+        except antivirus.Unavailable:
+            form.add_error(None, "L'antivirus ne répond pas : rien n'a été ajouté. Réessayez plus tard.")
+        except OSError:
+            form.add_error(None, "Le stockage est indisponible : rien n'a été ajouté. Réessayez plus tard.")
+        else:
+            messages.success(request, f"« {document.title} » est dans votre dossier.")
+            return redirect("documents:document", document.pk)
+    return render(request, "documents/add.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _is_adult(birth: dt.date) -> bool:
+    return age_on(birth, timezone.localdate()) >= MAJORITY
+
+
+def _deposit(request: HttpRequest, form: OwnDocument) -> Document:
+    data = form.cleaned_data
+    return own.deposit(
+        holder.caller(request),
+        holder.dossier_of(request),
+        content=data["file"].read(),
+        media_type=form.media_type,
+        title=data["title"],
+        type_code=data["type_code"],
+        sending=data["sending"],
+    )
+
+
+# -- delete, mask, unmask: a page that says what follows, then the act --------------------------------------
+@holder.page
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
+    if request.method == "GET":
+        return _ask(request, document_id, "documents/delete.html")
+    title = _change(request, document_id, Event.DOCUMENT_WITHDRAWN)
+    messages.success(request, f"« {title} » est supprimé de votre dossier.")
+    return redirect("documents:list")
+
+
+@holder.page
+@require_http_methods(["GET", "POST"])
+def mask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
+    if request.method == "GET":
+        return _ask(request, document_id, "documents/mask.html")
+    title = _change(request, document_id, Event.DOCUMENT_MASKED)
+    messages.success(request, f"« {title} » est masqué aux professionnels.")
+    return redirect("documents:document", document_id)
+
+
+@holder.page
+@require_http_methods(["GET", "POST"])
+def unmask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
+    if request.method == "GET":
+        return _ask(request, document_id, "documents/unmask.html")
+    title = _change(request, document_id, Event.DOCUMENT_UNMASKED)
+    messages.success(request, f"« {title} » est de nouveau visible des professionnels autorisés.")
+    return redirect("documents:document", document_id)
+
+
+def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpResponse:
+    with holder.enter(request, Act.OPEN, Event.DOCUMENT_READ, object_id=document_id) as entry:
+        row = one(entry, document_id)
+        people = overview.of(entry.dossier.pk)
+        if template == "documents/delete.html" and not own.may_delete(entry, row):
+            raise Absent
+        context: dict[str, Any] = {
+            "document": row,
+            "item": shelf.item(row),
+            "treating": people.treating,
+            "current": people.current,
+            "emergency": entry.dossier.shows_masked_in_emergency,
+        }
+        deposits.trace(entry, Event.DOCUMENT_READ, row, purpose="confirm")
+    return render(request, template, context)
+
+
+def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
+    """The act, under the dossier's lock; its title for the message. Done already: nothing changes."""
+    with holder.enter(request, Act.OPEN, event, lock=True, object_id=document_id) as entry:
+        row = one(entry, document_id)
+        if event is Event.DOCUMENT_WITHDRAWN and not own.may_delete(entry, row):
+            raise Absent
+        try:
+            _ACTS[event](entry, row)
+        except ValidationError as error:  # already masked, or not any more: a second click
+            deposits.trace(entry, Event.DOCUMENT_READ, row, purpose=str(error.code))
+    return row.title
+
+
+_ACTS = {
+    Event.DOCUMENT_WITHDRAWN: masking.withdraw,
+    Event.DOCUMENT_MASKED: masking.mask,
+    Event.DOCUMENT_UNMASKED: masking.unmask,
+}

@@ -1,0 +1,64 @@
+"""File format: CSV, UTF-8 (a byte order mark is admitted), comma, a header with these columns in any order:
+
+nir13         13 characters of the number (2A and 2B for Corsica), without its key
+key           its two digits
+oid           what the number is: 1.2.250.1.213.1.4.8 NIR, …4.9 NIA, …4.10 test, …4.11 demonstration
+birth_family  birth name                 used_family  name in use, may be empty
+given_names   every birth given name, separated by spaces
+birth_date    YYYY-MM-DD                 sex          F, M or U
+birthplace    INSEE code (COG), five characters, may be empty
+postal_code   five digits                regime, caisse  codes of the tables loaded before
+email, phone  the contacts on file, may be empty
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import Progress
+
+from patients import registers
+
+SHOWN = 20  # bad lines named on the terminal; the report has them all
+
+
+class Command(BaseCommand):
+    help = "Charge ou met à jour le registre des assurés depuis un fichier CSV (format : voir la source)."
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--regimes", type=Path, help="CSV code,name à charger d'abord")
+        parser.add_argument("--caisses", type=Path, help="CSV code,name,department à charger d'abord")
+        parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+
+    def handle(self, *, file, regimes, caisses, report, **options):
+        try:
+            registers.load_funds(regimes, caisses)
+            done = self.load(file)
+        except (OSError, UnicodeDecodeError, csv.Error, registers.WrongFile) as error:
+            raise CommandError(f"Rien n'a été chargé. {error}") from error
+        self.tell(done, report)
+        if done.read and len(done.bad) == done.read:
+            raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
+        self.stdout.write(
+            f"{done.read} lignes lues : {done.added} assurés ajoutés, {done.changed} modifiés, "
+            f"{done.same} inchangés, {done.repeated} lignes répétées, {len(done.bad)} refusées."
+        )
+
+    def load(self, path):
+        with (
+            path.open(newline="", encoding="utf-8-sig") as lines,
+            Progress(transient=True, disable=not sys.stdout.isatty()) as bar,
+        ):
+            task = bar.add_task("assurés", total=None)
+            return registers.load_insured(lines, progress=lambda line: bar.update(task, completed=line))
+
+    def tell(self, done, report):
+        for bad in done.bad[:SHOWN]:
+            self.stderr.write(f"Ligne {bad.number} : {bad.reason}")
+        if report:
+            with report.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(["ligne", "raison"])
+                writer.writerows((bad.number, bad.reason) for bad in done.bad)

@@ -1,0 +1,177 @@
+"""The insured persons' register, as an operator loads it: by COPY into a staging table, then one merge.
+
+The number of a person never reaches the database, nor does the key that hides it: hash and seal are made
+here, line by line, while the file is read. Memory stays bounded whatever the size of the file.
+"""
+
+import csv
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import connection, transaction
+from django.utils import timezone
+
+from patients import ins
+from patients.models import Caisse, Regime
+
+DATA = Path(__file__).parent / "data"
+_WORDS = "oid {} birth_family used_family given_names birth_date sex birthplace postal_code {} email phone"
+COLUMNS = _WORDS.format("nir13 key", "regime caisse").split()  # of the file
+KEPT = _WORDS.format("sealed_matricule", "regime_id caisse_id").split()  # of the table
+LENGTHS = {"birth_family": 100, "used_family": 100, "given_names": 200, "birthplace": 5, "phone": 20}
+
+
+class WrongFile(Exception):
+    """The file cannot be this register: nothing was loaded."""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line left out, and why. Never the number of the person."""
+
+    number: int
+    reason: str
+
+
+@dataclass
+class Loaded:
+    """What a load did."""
+
+    read: int = 0
+    added: int = 0
+    changed: int = 0
+    same: int = 0
+    repeated: int = 0  # lines overridden by a later line about the same person
+    bad: list[BadLine] = field(default_factory=list)
+
+
+def load_funds(regimes: Path | None = None, caisses: Path | None = None) -> None:
+    """Schemes and funds, from the files given, else the project's own when there are none yet.
+
+    Names follow the files; nothing is removed, persons refer to them. Raises `WrongFile`.
+    """
+    with transaction.atomic():
+        for model, path, ours in ((Regime, regimes, "regimes.csv"), (Caisse, caisses, "caisses.csv")):
+            if path is None and model._default_manager.exists():
+                continue
+            try:
+                rows: list[Any] = [model(**row) for row in _rows(path or DATA / ours)]
+            except TypeError as error:
+                raise WrongFile(f"{path or ours} n'a pas les colonnes attendues.") from error
+            names = [column.name for column in model._meta.concrete_fields if not column.primary_key]
+            model._default_manager.bulk_create(
+                rows, update_conflicts=True, unique_fields=["code"], update_fields=names
+            )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+_STAGE = """
+CREATE TEMPORARY TABLE insured_staging (
+    line bigint, lookup bytea, oid text, sealed_matricule bytea, birth_family text, used_family text,
+    given_names text, birth_date date, sex text, birthplace text, postal_code text, regime_id text,
+    caisse_id text, email text, phone text
+) ON COMMIT DROP"""
+_KEPT = ", ".join(KEPT)
+_COPY = f"COPY insured_staging (line, lookup, {_KEPT}) FROM STDIN"
+# The seal differs at each sealing of the same number: it changes nothing, so it is not compared.
+_COMPARED = [name for name in KEPT if name != "sealed_matricule"]
+_MERGE = f"""
+WITH merged AS (
+    INSERT INTO patients_insuredperson AS known (lookup, {_KEPT}, loaded_at)
+    SELECT DISTINCT ON (lookup) lookup, {_KEPT}, %(now)s FROM insured_staging ORDER BY lookup, line DESC
+    ON CONFLICT (lookup) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COMPARED)},
+        loaded_at = excluded.loaded_at
+    WHERE ({", ".join(f"known.{name}" for name in _COMPARED)})
+        IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _COMPARED)})
+    RETURNING xmax = 0 AS added)
+SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added),
+    (SELECT count(DISTINCT lookup) FROM insured_staging), (SELECT count(*) FROM insured_staging)
+FROM merged"""  # noqa: S608 (constant names)
+
+
+def load_insured(lines: Iterable[str], *, progress: Callable[[int], None] = lambda line: None) -> Loaded:
+    """Merge a register file (text lines, header first). Raises `WrongFile`; bad lines are told and left out."""
+    done = Loaded()
+    # Asked before the COPY: during it the connection takes no other statement.
+    regimes = set(Regime.objects.values_list("code", flat=True))
+    caisses = set(Caisse.objects.values_list("code", flat=True))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        with cursor.copy(_COPY) as copy:
+            for row in _staged(lines, done, progress, regimes, caisses):
+                copy.write_row(row)
+        cursor.execute("ANALYZE insured_staging")
+        cursor.execute(_MERGE, {"now": timezone.now()})
+        done.added, done.changed, persons, staged = cursor.fetchone()
+    done.same = persons - done.added - done.changed
+    done.repeated = staged - persons
+    return done
+
+
+def _staged(
+    lines: Iterable[str], done: Loaded, progress: Callable[[int], None], regimes: set[str], caisses: set[str]
+) -> Iterator[tuple[Any, ...]]:
+    reader = csv.DictReader(lines)
+    if missing := set(COLUMNS) - set(reader.fieldnames or ()):
+        raise WrongFile(f"Colonnes absentes de l'en-tête : {', '.join(sorted(missing))}.")
+    for row in reader:
+        number = reader.line_num
+        done.read += 1
+        try:
+            yield (number, *_person(row, regimes, caisses))
+        except ValidationError as error:
+            done.bad.append(BadLine(number, " ".join(error.messages)))
+        if done.read % 1000 == 0:
+            progress(number)
+    progress(reader.line_num)
+
+
+def _person(row: dict[str, Any], regimes: set[str], caisses: set[str]) -> tuple[Any, ...]:
+    """The columns of a person, number hashed and sealed. Raises ValidationError with what is wrong."""
+    if None in row or None in row.values():
+        raise ValidationError("La ligne n'a pas le nombre de colonnes de l'en-tête.")
+    row = {name: value.strip() for name, value in row.items()}
+    number = ins.check(row["nir13"] + row["key"], row["oid"])
+    _need(row["birth_family"] and row["given_names"], "Le nom de naissance et les prénoms sont nécessaires.")
+    for name, length in LENGTHS.items():
+        _need(len(row[name]) <= length, f"La colonne {name} dépasse {length} caractères.")
+    _need(row["sex"] in ("F", "M", "U"), "Le sexe est F, M ou U.")
+    _need(row["postal_code"].isdigit() and len(row["postal_code"]) == 5, "Le code postal a cinq chiffres.")
+    _need(row["regime"] in regimes, "Ce régime est inconnu.")
+    _need(row["caisse"] in caisses, "Cette caisse est inconnue.")
+    if row["email"]:
+        validate_email(row["email"])
+    try:
+        born = dt.date.fromisoformat(row["birth_date"])
+    except ValueError as error:
+        raise ValidationError("La date de naissance s'écrit AAAA-MM-JJ.") from error
+    return (
+        number.lookup,
+        number.oid,
+        number.sealed(),
+        row["birth_family"],
+        row["used_family"],
+        row["given_names"],
+        born,
+        row["sex"],
+        row["birthplace"],
+        row["postal_code"],
+        row["regime"],
+        row["caisse"],
+        row["email"].lower(),
+        row["phone"],
+    )
+
+
+def _need(condition: Any, message: str) -> None:
+    if not condition:
+        raise ValidationError(message)

@@ -1,0 +1,115 @@
+"""Which dossier a person is looking at: chosen in plain sight, asked again at the gate."""
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from access.models import Representation
+from audit.models import Trace
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@pytest.fixture
+def own(code_tables):
+    return make.DossierFactory()
+
+
+def represent(user, dossier, role="parent", **fields):
+    since = timezone.now() - dt.timedelta(days=1)
+    return Representation.objects.create(
+        dossier=dossier, user=user, role=role, recorded_by="test", **({"since": since} | fields)
+    )
+
+
+def test_the_only_dossier_is_chosen_by_itself(holder_client, own):
+    answer = holder_client(own).get(reverse("home"))
+    assert answer.status_code == 200
+
+
+def test_a_parent_chooses_first(holder_client, own):
+    client = holder_client(own)
+    child = make.DossierFactory()
+    represent(make.holder_of(own), child)
+    assert client.get(reverse("home")).headers["Location"] == reverse("dossiers")
+    answer = client.get(reverse("dossiers")).content.decode()
+    assert "votre dossier" in answer
+    assert "vous êtes son parent" in answer
+
+
+def test_the_quality_of_each_dossier_is_in_its_trail(holder_client, own):
+    client, user = holder_client(own), make.holder_of(own)
+    child = make.DossierFactory()
+    represent(user, child)
+    for dossier in (own, child):
+        client.post(reverse("dossiers"), {"dossier": dossier.pk.hex})
+        assert client.get(reverse("home")).status_code == 200
+    kinds = {
+        dossier: set(Trace.objects.about(dossier.pk).values_list("actor_kind", flat=True)) for dossier in (own, child)
+    }
+    assert kinds == {own: {"holder"}, child: {"representative"}}
+
+
+def test_another_session_key_for_another_quality(holder_client, own):
+    client = holder_client(own)
+    represent(make.holder_of(own), child := make.DossierFactory())
+    client.post(reverse("dossiers"), {"dossier": own.pk.hex})
+    before = client.session.session_key
+    client.post(reverse("dossiers"), {"dossier": child.pk.hex})
+    assert client.session.session_key != before
+
+
+def test_a_dossier_of_somebody_else_is_not_found(holder_client, own):
+    client = holder_client(own)
+    other = make.DossierFactory()
+    assert client.post(reverse("dossiers"), {"dossier": other.pk.hex}).status_code == 404
+    assert client.post(reverse("dossiers"), {"dossier": "x"}).status_code == 404
+
+
+def test_a_choice_is_no_right(holder_client, own):
+    """The representation ends while the session lives: the gate asks again, and the refusal is traced."""
+    client = holder_client(own)
+    link = represent(make.holder_of(own), child := make.DossierFactory())
+    client.post(reverse("dossiers"), {"dossier": child.pk.hex})
+    assert client.get(reverse("documents:list")).status_code == 200
+    link.until = timezone.now()
+    link.save(update_fields=["until"])
+    for name in ("home", "documents:list", "autorisations", "activity", "profile"):
+        assert client.get(reverse(name)).status_code == 403
+    assert Trace.objects.about(child.pk).filter(allowed=False, ground="not_concerned").count() == 5
+
+
+def test_a_carer_is_offered_nothing_yet(client, own):
+    user = make.UserFactory()
+    represent(user, own, role="carer")
+    client.force_login(user, backend=BACKEND)
+    assert "Aucun dossier" in client.get(reverse("home"), follow=True).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["professional", "agent", "operator"])
+def test_an_account_of_another_kind_never_lands_here(client, own, kind):
+    """A doctor who is also a holder uses two accounts (A8), even with a representation on record."""
+    if kind == "professional":
+        user = make.account(make.ProfessionalFactory())
+    else:
+        user = make.UserFactory(kind=kind, is_staff=True)
+    represent(user, own, role="holder")
+    client.force_login(user, backend=BACKEND)
+    for name in ("home", "documents:list", "documents:add", "autorisations", "activity", "profile", "dossiers"):
+        assert client.get(reverse(name)).status_code == 403
+    assert not Trace.objects.about(own.pk).exists()
+
+
+def test_nobody_signed_in_is_sent_to_the_sign_in_page(client, own):
+    for name in ("documents:list", "autorisations", "activity", "profile"):
+        assert client.get(reverse(name)).headers["Location"].startswith(reverse("account_login"))
+
+
+def test_no_answer_is_kept_by_a_cache(holder_client, own):
+    answer = holder_client(own).get(reverse("home"))
+    assert answer.headers["Cache-Control"] == "no-store"

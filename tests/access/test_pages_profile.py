@@ -1,0 +1,76 @@
+"""The holder's own sheet: what is shown of the number, what changes, what is kept of a change."""
+
+import pytest
+from django.urls import reverse
+
+from audit.models import Trace
+from patients.models import Dossier, Patient
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dossier(code_tables):
+    return make.DossierFactory()
+
+
+def changes(dossier):
+    return list(Trace.objects.about(dossier.pk).filter(event="contact_changed").values_list("detail", flat=True))
+
+
+def test_only_the_end_of_the_number_is_shown(holder_client, dossier):
+    number = Patient.objects.get(dossier=dossier).ins.matricule
+    page = holder_client(dossier).get(reverse("profile")).content.decode()
+    assert number[-3:] in page
+    assert number[-4:] not in page
+    assert "formulaire signé" in page
+
+
+def test_contacts_change_with_history_and_a_trace_that_does_not_repeat_them(holder_client, dossier):
+    answer = holder_client(dossier).post(
+        reverse("profile_contacts"), {"email": "nouveau@example.org", "phone": "06 12 34 56 78"}
+    )
+    assert answer.headers["Location"] == reverse("profile")
+    patient = Patient.objects.get(dossier=dossier)
+    assert (patient.email, patient.phone) == ("nouveau@example.org", "06 12 34 56 78")
+    assert patient.history.latest().history_user_id == f"holder:{make.holder_of(dossier).pk}"
+    assert changes(dossier) == [{"setting": "contacts", "changed": ["email", "phone"]}]
+
+
+@pytest.mark.parametrize("sent", [{"email": "nouveau"}, {"email": "a@b.fr", "phone": "appelez-moi"}])
+def test_contacts_that_are_none_are_refused_with_words(holder_client, dossier, sent):
+    answer = holder_client(dossier).post(reverse("profile_contacts"), sent)
+    assert answer.status_code == 422
+    assert Patient.objects.get(dossier=dossier).email == "antoine@example.org"
+    assert not changes(dossier)
+
+
+def test_only_contacts_can_be_changed_there(holder_client, dossier):
+    holder_client(dossier).post(
+        reverse("profile_contacts"), {"email": "a@example.org", "birth_family": "AUTRE", "status": "provisoire"}
+    )
+    patient = Patient.objects.get(dossier=dossier)
+    assert (patient.birth_family, patient.status) == ("MARCHAND", "qualifiee")
+
+
+def test_the_emergency_switches_are_three_boxes(holder_client, dossier):
+    """An empty box is an express opposition (R1111-48)."""
+    holder_client(dossier).post(reverse("profile_emergency"), {"allows_regulation": "on"})
+    dossier = Dossier.objects.get(pk=dossier.pk)
+    assert (dossier.allows_break_glass, dossier.allows_regulation) == (False, True)
+    assert dossier.shows_masked_in_emergency is False
+    assert dossier.history.latest().allows_break_glass is False
+    assert changes(dossier) == [
+        {"setting": "urgence", "changed": ["allows_break_glass"], "allows_break_glass": False}
+    ]
+
+
+def test_asking_for_the_page_changes_nothing(holder_client, dossier):
+    holder_client(dossier).get(reverse("profile_emergency"))
+    assert Dossier.objects.get(pk=dossier.pk).allows_break_glass is True
+
+
+def test_a_closed_dossier_still_shows_its_state(holder_client, code_tables):
+    page = holder_client(make.DossierFactory(closed=True)).get(reverse("profile")).content.decode()
+    assert "fermé" in page

@@ -1,0 +1,105 @@
+"""The trail in French: nothing without words, and sentences a person can read."""
+
+import datetime as dt
+from types import SimpleNamespace
+
+import pytest
+import time_machine
+
+from access import words
+from access.policy import Ground
+from audit.trail import ActorKind, Event
+
+pytestmark = pytest.mark.django_db
+
+
+def told(**fields):
+    return SimpleNamespace(
+        **(
+            {
+                "event": "document_read",
+                "allowed": True,
+                "ground": "authorised",
+                "mode": "normal",
+                "actor_kind": "professional",
+                "actor_id": "81000000018",
+                "actor_name": "DR Paul MOREL",
+                "profession": "",
+                "structure_name": "",
+                "object_title": "",
+                "detail": {},
+            }
+            | fields
+        )
+    )
+
+
+@pytest.mark.parametrize("event", list(Event))
+def test_each_event_has_words(event):
+    assert event in words.ACTS
+    for allowed in (True, False):
+        said = words.what(told(event=event.value, allowed=allowed), "", "un document")
+        assert "autre acte" not in said
+        assert "{" not in said
+
+
+@pytest.mark.parametrize("ground", list(Ground))
+def test_each_ground_has_its_rule_and_each_right_its_end(ground):
+    why = words.why(told(ground=ground.value))
+    assert why is not words.UNSAID
+    assert why.rule.endswith(".")
+    gives_access = {"carer", "treating_doctor", "authorised", "opened_to_him", "author", "feeding", "identified"}
+    if ground.value in gives_access:
+        assert why.stop
+
+
+@pytest.mark.parametrize("kind", list(ActorKind))
+def test_each_kind_of_actor_has_a_name(kind):
+    assert words.who(told(actor_kind=kind.value, actor_name=""))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "Dr Paul Morel a ouvert le document « Bilan »"),
+        ({"allowed": False}, "Dr Paul Morel n'a pas pu ouvrir le document « Bilan »"),
+        ({"actor_id": "me", "event": "document_masked"}, "Vous avez masqué le document « Bilan » aux professionnels"),
+        ({"actor_kind": "counter", "event": "dossier_opened"}, "Le guichet de votre caisse a ouvert ce dossier"),
+        (
+            {"event": "document_masked", "detail": {"changes": ["confidentiality"]}},
+            "Dr Paul Morel a changé la confidentialité de le document « Bilan »",
+        ),
+    ],
+)
+def test_sentences(fields, sentence):
+    trace = told(**fields)
+    said = f"{words.who(trace, 'me')} {words.what(trace, 'me', 'le document « Bilan »')}"
+    assert said == sentence.replace("de le document", "du document")
+
+
+def test_a_professional_who_recorded_the_agreement_is_told_apart():
+    trace = told(event="access_granted", detail={"idnat": "81000000018", "until": "2027-03-04T00:00:00+01:00"})
+    said = words.what(trace, "me", "Dr Paul Morel")
+    assert said == "a enregistré l'accord reçu en consultation : il peut consulter ce dossier jusqu'au 3 mars 2027"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("DR Paul MOREL", "Dr Paul Morel"),
+        ("MME Julie PETIT-DURAND", "Mme Julie Petit-Durand"),
+        ("M Luc D'ARCY", "M. Luc D'Arcy"),
+        ("Antoine Marchand", "Antoine Marchand"),
+        ("", ""),
+    ],
+)
+def test_names_as_people_write_them(name, said):
+    assert words.polite(name) == said
+
+
+def test_days_in_words():
+    now = dt.datetime(2027, 3, 4, 0, 30, tzinfo=dt.UTC)
+    with time_machine.travel(now, tick=False):
+        assert words.day(now, now) == "aujourd'hui"
+        assert words.day(now - dt.timedelta(hours=2), now) == "hier"
+        assert words.day(now - dt.timedelta(days=3), now) == "le 1 mars 2027"
