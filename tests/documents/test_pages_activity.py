@@ -79,6 +79,13 @@ def test_reading_the_trail_leaves_a_line_that_is_folded(holder_client, dossier):
     assert sentences(client, "?lectures")[0] == "Vous avez consulté la page Activité."
 
 
+def test_her_own_lists_are_folded_too(holder_client, dossier):
+    client = holder_client(dossier)
+    client.get(reverse("documents:list"))
+    assert lines(client) == []
+    assert "Vous avez consulté la liste des documents." in sentences(client, "?lectures")
+
+
 def test_who_may_be_chosen(holder_client, dossier, doctor):
     open_by(doctor, dossier, make.DocumentFactory(dossier=dossier))
     with (
@@ -93,7 +100,7 @@ def test_who_may_be_chosen(holder_client, dossier, doctor):
         pass
     trail.record(Event.DOCUMENT_ARCHIVED, by=trail.SYSTEM, dossier_id=dossier.pk)
     client = holder_client(dossier)
-    client.get(reverse("documents:list"))
+    client.get(reverse("documents:document", args=[Document.objects.get().pk]))
     firsts = {
         query: [words.split(" ")[0] for words in sentences(client, query)]
         for query in ("", "?qui=professionnels", "?qui=moi", "?qui=services", "?qui=refus")

@@ -153,7 +153,7 @@ def test_her_own_document_is_deleted_after_a_question_and_its_content_kept(holde
     client = holder_client(dossier)
     add(client, messages.pdf())
     document = Document.objects.get()
-    assert "Supprimer ce document ?" in client.get(url("delete", document)).content.decode()
+    assert "Supprimer ce document&nbsp;?" in client.get(url("delete", document)).content.decode()
     assert Document.objects.get().state == "current"
     assert client.post(url("delete", document)).headers["Location"] == reverse("documents:list")
     assert Document.objects.get().state == "deleted"

@@ -1,0 +1,92 @@
+"""Every page of the holder in a real browser: no accessibility rule broken, nothing wider than a telephone."""
+
+import datetime as dt
+import os
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import sync_playwright
+
+from documents import contents
+from tests import factories as make
+from tests import messages
+from tests.documents.test_pages_document import DEMO, jpeg, result
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="il faut le Chromium de la distribution"),
+]
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser.new_page(viewport={"width": 360, "height": 740})
+        browser.close()
+
+
+@pytest.fixture
+def dossier(code_tables):
+    make.matrix()
+    return make.DossierFactory()
+
+
+def filed(dossier, content, **fields):
+    document = make.DocumentFactory(dossier=dossier, size=len(content), **fields)
+    contents.put(dossier.pk, document.pk, content)
+    return document
+
+
+def pages(dossier):
+    """Each address of the holder's pages, in a dossier where each has something to show."""
+    treating, current, blocked = (make.ProfessionalFactory() for _ in range(3))
+    make.treat(dossier, treating)
+    make.permit(dossier, current)
+    make.forbid(dossier, blocked)
+    lab = filed(dossier, (DEMO / "biologie-20231114.xml").read_bytes(), media_type="text/xml", level="N3")
+    letter = filed(dossier, (DEMO / "neurologie.xml").read_bytes(), media_type="text/xml", level="N1")
+    picture = filed(dossier, jpeg(), media_type="image/jpeg")
+    masked = filed(dossier, messages.pdf(), hidden=True)
+    own = filed(dossier, b"Notes", media_type="text/plain", origin="holder")
+    own.author_ids = [str(make.holder_of(dossier).pk)]
+    own.save(update_fields=["author_ids"])
+    now = timezone.now()
+    result(lab, now, "10.5")
+    result(letter, now - dt.timedelta(days=90), "13")
+    for name in ("home", "documents:list", "documents:add", "autorisations", "activity", "profile", "dossiers"):
+        yield reverse(name)
+    for name in ("profile_contacts", "profile_emergency"):
+        yield reverse(name)
+    for document in (lab, letter, picture, masked, own):
+        yield reverse("documents:document", args=[document.pk])
+    yield reverse("documents:mask", args=[lab.pk])
+    yield reverse("documents:unmask", args=[masked.pk])
+    yield reverse("documents:delete", args=[own.pk])
+    for professional in (treating, current, blocked):
+        yield reverse("professional", args=[professional.pk])
+
+
+def test_each_page_is_accessible_on_a_telephone(page, live_server, holder_client, dossier, settings):
+    settings.DEMO = False
+    addresses = list(pages(dossier))
+    client = holder_client(dossier)
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    page.context.add_cookies([cookie | {"url": live_server.url}])
+    broken = {}
+    for address in addresses:
+        answer = page.goto(live_server.url + address)
+        assert answer.status == 200, address
+        for summary in page.locator("summary").all():
+            summary.click()
+        found = [one["id"] for one in Axe().run(page).response["violations"]]
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if found or wider:
+            broken[address] = (found, wider)
+    assert broken == {}
