@@ -1,9 +1,26 @@
-from django.contrib import admin
-from django.urls import path
+"""The back office: the counter first, then Django's admin. Everybody signs in with two factors."""
 
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from access import counter
 from dmp import pages
+
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.index_title = "Guichet"
 
 urlpatterns = [
     path("healthz", pages.health, name="health"),
-    path("", admin.site.urls),
+    path("compte/", include("allauth.urls")),
+    path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
+    path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
+    path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),
+    path("accueil/", RedirectView.as_view(pattern_name="counter_find"), name="home"),
+    path("guichet/", counter.find, name="counter_find"),
+    path("guichet/personne/", counter.sheet, name="counter_sheet"),
+    path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
+    path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="counter_find")),
 ]

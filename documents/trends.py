@@ -154,7 +154,10 @@ def french(number: Decimal) -> str:
 
 def curves_of(results: list[Result], scope: Scope) -> list[Curve]:
     """The history of what this document measures, over the documents that exist for this person: one query."""
-    wanted = {(one.code, one.unit): one for one in results if one.number is not None and one.code}
+    wanted: dict[tuple[str, str], Result] = {}
+    for one in sorted(results, key=lambda one: one.prior):  # a prior result rarely recalls its range
+        if one.number is not None and one.code:
+            wanted.setdefault((one.code, one.unit), one)
     if not wanted:
         return []
     within = Document.objects.within(scope).filter(state=Document.State.CURRENT)

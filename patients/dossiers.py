@@ -71,14 +71,23 @@ def age_on(birth: dt.date, day: dt.date) -> int:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
-def open_for(person: InsuredPerson, *, agreement: Agreement | None, by: Actor, email: str = "") -> Dossier:
+def open_for(
+    person: InsuredPerson,
+    *,
+    agreement: Agreement | None,
+    by: Actor,
+    email: str = "",
+    allows_break_glass: bool = True,
+    allows_regulation: bool = True,
+) -> Dossier:
     """Open the dossier of an insured person. Raises ValidationError (no consent), `AlreadyThere`."""
     if agreement is None or not agreement.evidence:
         raise ValidationError("Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent")
     ins = person.ins
     try:
         with transaction.atomic():
-            dossier = _create(ins, person.caisse, person.regime, agreement, by)
+            switches = {"allows_break_glass": allows_break_glass, "allows_regulation": allows_regulation}
+            dossier = _create(ins, person.caisse, person.regime, agreement, by, switches)
             patient = Patient(
                 dossier=dossier,
                 oid=ins.oid,
@@ -112,13 +121,16 @@ def open_for(person: InsuredPerson, *, agreement: Agreement | None, by: Actor, e
     return dossier
 
 
-def _create(ins: Ins, caisse: Caisse, regime: Regime, agreement: Agreement, by: Actor) -> Dossier:
+def _create(
+    ins: Ins, caisse: Caisse, regime: Regime, agreement: Agreement, by: Actor, switches: dict[str, bool]
+) -> Dossier:
     dossier = Dossier(
         opened_channel=agreement.channel,
         opened_by=by.reference,
         opening_consent_id=uuid7(),
         caisse=caisse,
         regime=regime,
+        **switches,
     )
     dossier._history_user = by  # type: ignore[attr-defined]
     dossier.save(force_insert=True)

@@ -7,14 +7,13 @@ FAILED=()
 check() {
   local name=$1 log=$LOGS/check.log
   shift
-  "$@" >"$log" 2>&1 </dev/null &
-  STEP=$!
-  if wait "$STEP"; then say "$name : bien"; else
+  if in_background "$@" >"$log" 2>&1; then
+    say "$name : bien"
+  else
     FAILED+=("$name")
     cat "$log"
     say "$name : à corriger"
   fi
-  STEP=
 }
 
 run_checks() {

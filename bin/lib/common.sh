@@ -76,25 +76,30 @@ disk_is_full() { (($(free_megabytes) < 50)); }
 free_megabytes() { df --output=avail --block-size=1M "$STATE" | tail -n 1 | tr -d ' '; }
 
 # quietly LOG SENTENCE COMMAND...: the output goes to a log; a failure shows its end, then the sentence.
-# In the background, so that a signal is heard at once.
+# In the background, so that a signal is heard at once; in a group of its own, so that all of it can be ended.
 quietly() {
   local log=$LOGS/$1.log sentence=$2
   shift 2
-  "$@" >>"$log" 2>&1 </dev/null &
-  STEP=$!
-  if wait "$STEP"; then
-    STEP=
-    return
-  fi
-  STEP=
+  if in_background "$@" >>"$log" 2>&1; then return; fi
   ! disk_is_full || die "Le disque de $STATE est plein ($(free_megabytes) Mo libres) : libérez de la place, puis recommencez."
   tail -n 15 "$log" >&2
   die "$sentence (journal : $log)."
 }
 
+in_background() {
+  local status=0
+  set -m
+  "$@" </dev/null &
+  STEP=$!
+  set +m
+  wait "$STEP" || status=$?
+  STEP=
+  return "$status"
+}
+
 drop_step() {
   [[ -n $STEP ]] || return 0
-  kill "$STEP" 2>/dev/null || true
+  kill -s TERM -- "-$STEP" 2>/dev/null || true
   wait "$STEP" 2>/dev/null || true
 }
 

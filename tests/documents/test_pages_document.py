@@ -164,12 +164,13 @@ def test_a_curve_joins_what_she_may_see_and_nothing_else(holder_client, dossier)
     replaced = filed(dossier, messages.pdf(), state="superseded")
     for number, document in enumerate((*documents, hidden, replaced)):
         result(document, now - dt.timedelta(days=30 * number), 10 + number)
-    result(documents[0], now - dt.timedelta(days=30), 11, prior=True)  # the copy of an earlier result
+    result(documents[0], now - dt.timedelta(days=30), 11, prior=True, low="", high="")  # copy of an earlier one
     result(documents[1], now, 99, unit="mmol/L")  # another unit is another series
     text = page(holder_client(dossier), documents[0])
     (curve,) = re.findall(r"<svg[^>]*trend-svg.*?</svg>", text)
     assert curve.count("<circle") + curve.count('<rect class="trend-out"') == 3
     assert "<title" in curve
+    assert "trend-band" in curve
     assert "3 résultats, de 12 à 10 g/dL : en baisse." in curve
     assert "99" not in text
 

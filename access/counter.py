@@ -1,0 +1,232 @@
+"""The counter of a Caisse, inside the admin: find a person, say where she stands, open with her consent.
+
+Nothing medical is here, and the database role of this process could not read it. The person found stays
+in the session: no number and no name stand in an address. Every search and every sheet leaves a trace.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.mfa.utils import is_mfa_enabled
+from django import forms
+from django.contrib import admin, messages
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from access.models import CaisseGroupGrant, User
+from audit import trail
+from audit.trail import Event
+from patients import dossiers, ins
+from patients.dossiers import Agreement, AlreadyThere
+from patients.models import Caisse, Channel, Dossier, InsuredPerson, identity_of
+
+SESSION_KEY = "counter_person"
+SEARCHES_A_MINUTE = 20
+View = Callable[[HttpRequest], HttpResponse]
+
+
+class Find(forms.Form):
+    """By the number, or by name and birth date: exact, never by pieces."""
+
+    number = forms.CharField(label="Numéro de sécurité sociale (15 chiffres)", required=False, max_length=30)
+    oid = forms.ChoiceField(label="Nature du numéro", choices=list(ins.OIDS.items()), initial=ins.OID_NIR)
+    family = forms.CharField(label="ou nom de naissance", required=False, max_length=100)
+    birth_date = forms.DateField(
+        label="et date de naissance", required=False, input_formats=["%d/%m/%Y", "%Y-%m-%d"], help_text="31/12/1950"
+    )
+    reason = forms.ChoiceField(
+        label="Pourquoi",
+        choices=[
+            ("presente", "La personne est présente au guichet"),
+            ("courrier", "Courrier reçu"),
+            ("telephone", "Appel de la personne"),
+        ],
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if number := data.get("number"):
+            data["ins"] = ins.check(number, data["oid"])
+        elif not (data.get("family") and data.get("birth_date")):
+            raise ValidationError("Donnez le numéro, ou le nom de naissance et la date de naissance.")
+        return data
+
+
+class Open(forms.Form):
+    """The express consent, never ticked beforehand (EX_1.1-1010), and the two emergency choices (L1111-17)."""
+
+    consent = forms.BooleanField(
+        label="La personne, informée, donne son consentement exprès à l'ouverture",
+        error_messages={"required": "Sans consentement exprès, aucun dossier n'est ouvert."},
+    )
+    evidence = forms.CharField(label="Numéro du formulaire signé", max_length=200)
+    allows_break_glass = forms.BooleanField(
+        label="Elle accepte la consultation en urgence (bris de glace)", required=False
+    )
+    allows_regulation = forms.BooleanField(label="Elle accepte la consultation par le SAMU-Centre 15", required=False)
+
+
+def agent_of(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def page(view: View) -> View:
+    """For staff with a second factor of their own; others are sent to set one up."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not is_mfa_enabled(agent_of(request)):
+            messages.error(request, "Un deuxième facteur est nécessaire pour entrer au guichet.")
+            return redirect("mfa_activate_totp")
+        return view(request)
+
+    return admin.site.admin_view(guarded)
+
+
+def served(user: User) -> QuerySet[Caisse]:
+    """The funds this agent's groups serve: guardian object permissions (`serve_caisse`)."""
+    grants = CaisseGroupGrant.objects.filter(group__in=user.groups.all(), permission__codename="serve_caisse")
+    return Caisse.objects.filter(pk__in=grants.values("content_object_id"))
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def find(request: HttpRequest) -> HttpResponse:
+    request.session.pop(SESSION_KEY, None)
+    form = Find(request.POST or None)
+    found: list[InsuredPerson] = []
+    if request.method == "POST" and form.is_valid() and _not_too_many(request, form):
+        found = _search(request, form.cleaned_data)
+        if len(found) == 1:
+            request.session[SESSION_KEY] = bytes(found[0].pk).hex()
+            return redirect("counter_sheet")
+        text = (
+            "Aucune personne trouvée parmi les assurés de vos caisses."
+            if not found
+            else ("Plusieurs personnes répondent : demandez le numéro de sécurité sociale.")
+        )
+        form.add_error(None, text)
+    return _render(request, "counter/find.html", form=form, title="Trouver une personne")
+
+
+def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]:
+    agent = agent_of(request)
+    people = InsuredPerson.objects.filter(caisse__in=served(agent))
+    if number := wanted.get("ins"):
+        people = people.filter(pk=number.lookup)
+    else:
+        people = people.filter(birth_family__iexact=wanted["family"], birth_date=wanted["birth_date"])
+    found = list(people.select_related("caisse", "regime")[:2])
+    with transaction.atomic(durable=True):
+        trail.record(
+            Event.IDENTITY_SEARCHED,
+            by=agent.actor(),
+            dossier_id=None,
+            allowed=len(found) == 1,
+            reason=wanted["reason"],
+            detail={"by": "number" if wanted.get("ins") else "traits", "found": len(found)},
+        )
+    return found
+
+
+def _not_too_many(request: HttpRequest, form: Find) -> bool:
+    """A counter looks for one person at a time: a program that tries numbers is stopped."""
+    key = f"counter:{agent_of(request).pk}:{timezone.now():%H%M}"
+    cache.add(key, 0, 120)
+    if cache.incr(key) <= SEARCHES_A_MINUTE:
+        return True
+    form.add_error(None, "Trop de recherches en une minute : attendez un peu.")
+    return False
+
+
+def person_of(request: HttpRequest) -> InsuredPerson | None:
+    """The person found, still among those this agent serves."""
+    name = request.session.get(SESSION_KEY)
+    people = InsuredPerson.objects.filter(caisse__in=served(agent_of(request))).select_related("caisse", "regime")
+    return people.filter(pk=bytes.fromhex(name)).first() if name else None
+
+
+def dossier_of(person: InsuredPerson) -> Dossier | None:
+    known = identity_of(bytes(person.pk))
+    return Dossier.objects.filter(pk=known).first() if known else None
+
+
+@page
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """Where the person stands: none, open, closed; by which ways she may open."""
+    person = person_of(request)
+    if person is None:
+        return redirect("counter_find")
+    dossier = dossier_of(person)
+    with transaction.atomic(durable=True):
+        trail.record(
+            Event.SHEET_READ,
+            by=agent_of(request).actor(),
+            dossier_id=dossier.pk if dossier else None,
+            object_kind="person",
+        )
+    today = timezone.localdate()
+    ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in OPENING_WAYS]
+    return _render(
+        request,
+        "counter/sheet.html",
+        title=str(person),
+        person=person,
+        number_end=person.ins.matricule[-5:],
+        dossier=dossier,
+        days_left=_days_left(dossier),
+        ways=ways,
+        rule=dossiers.may_open(person, Channel.COUNTER, today),
+    )
+
+
+OPENING_WAYS = (Channel.COUNTER, Channel.WEB, Channel.PROFESSIONAL, Channel.PHARMACY)
+
+
+def _days_left(dossier: Dossier | None) -> int | None:
+    """Days before the destruction of a closed dossier: ten civil years from its closing (L1111-18)."""
+    if dossier is None or dossier.closed_at is None:
+        return None
+    closed = timezone.localdate(dossier.closed_at)
+    leap = (closed.month, closed.day) == (2, 29)
+    due = dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
+    return (due - timezone.localdate()).days
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def open_dossier(request: HttpRequest) -> HttpResponse:
+    person = person_of(request)
+    if person is None:
+        return redirect("counter_find")
+    if rule := dossiers.may_open(person, Channel.COUNTER, timezone.localdate()):
+        messages.error(request, rule.note or "Ce régime ne permet pas l'ouverture au guichet aujourd'hui.")
+        return redirect("counter_sheet")
+    form = Open(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        agreement = Agreement("holder", data["evidence"], Channel.COUNTER)
+        switches = {name: data[name] for name in ("allows_break_glass", "allows_regulation")}
+        try:
+            dossiers.open_for(person, agreement=agreement, by=agent_of(request).actor(), **switches)
+        except AlreadyThere:
+            messages.error(request, "Cette personne a déjà un dossier.")
+        else:
+            messages.success(request, "Le dossier est ouvert.")
+        return redirect("counter_sheet")
+    return _render(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
+
+
+def _render(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    status = 422 if context.get("form") is not None and context["form"].errors else 200
+    return render(request, template, admin.site.each_context(request) | context, status=status)

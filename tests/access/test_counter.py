@@ -1,0 +1,136 @@
+"""The counter: exact searches, two factors, consent, and nothing medical, as its database role proves."""
+
+import datetime as dt
+
+import psycopg
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test import override_settings
+from django.urls import clear_url_caches
+
+from access.models import CaisseGroupGrant, User
+from audit.models import Trace
+from patients.models import Dossier, OpeningRule
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def back_office():
+    clear_url_caches()
+    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
+        yield
+    clear_url_caches()
+
+
+@pytest.fixture
+def agent(client):
+    user = User.objects.create_user("karim@cpam.example.org", "x", kind="agent", is_staff=True, first_name="Karim")
+    group = Group.objects.create(name="Rhône")
+    user.groups.add(group)
+    permission = Permission.objects.get(codename="serve_caisse")
+    CaisseGroupGrant.objects.create(group=group, permission=permission, content_object=make.CaisseFactory())
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return user
+
+
+def look_for(client, person, **more):
+    fields = {"number": person.ins.matricule, "oid": person.oid, "reason": "presente"} | more
+    return client.post("/guichet/", fields)
+
+
+def test_without_signing_in_nothing_answers(client):
+    for path in ("/guichet/", "/guichet/personne/", "/guichet/ouvrir/", "/admin/"):
+        assert client.get(path).status_code == 302, path
+
+
+def test_without_a_second_factor_of_his_own_an_agent_is_sent_to_set_one_up(client, agent):
+    Authenticator.objects.all().delete()
+    assert client.get("/guichet/").headers["Location"] == "/compte/2fa/totp/activate/"
+
+
+def test_a_holder_s_account_does_not_enter(client):
+    client.force_login(make.UserFactory(), backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/guichet/").status_code in (302, 403)
+
+
+def test_find_by_number_then_open_with_consent(client, agent):
+    person = make.InsuredFactory()
+    answer = look_for(client, person)
+    assert answer.headers["Location"] == "/guichet/personne/"
+    page = client.get("/guichet/personne/")
+    assert "Aucun dossier" in page.content.decode()
+    assert person.ins.matricule not in page.content.decode()
+    refused = client.post("/guichet/ouvrir/", {"evidence": "F-12"})
+    assert refused.status_code == 422
+    assert not Dossier.objects.exists()
+    client.post("/guichet/ouvrir/", {"consent": "on", "evidence": "F-12", "allows_regulation": "on"})
+    dossier = Dossier.objects.get()
+    assert (dossier.opened_channel, dossier.allows_break_glass, dossier.allows_regulation) == ("counter", False, True)
+    assert "Dossier ouvert" in client.get("/guichet/personne/").content.decode()
+    events = list(Trace.objects.order_by("at").values_list("event", flat=True))
+    assert events == ["identity_searched", "sheet_read", "dossier_opened", "sheet_read"]
+
+
+def test_find_by_name_and_birth_date_is_exact(client, agent):
+    person = make.InsuredFactory()
+    near = {"number": "", "family": person.birth_family[:4], "birth_date": "12/03/1984"}
+    assert look_for(client, person, **near).status_code == 422
+    exact = near | {"family": person.birth_family}
+    assert look_for(client, person, **exact).status_code == 302
+
+
+def test_a_person_of_another_fund_is_not_found(client, agent):
+    person = make.InsuredFactory(caisse=make.CaisseFactory(code="751", department="75"))
+    answer = look_for(client, person)
+    assert "Aucune personne trouvée" in answer.content.decode()
+    assert Trace.objects.get().allowed is False
+
+
+def test_a_regime_that_may_not_open_is_told_so_with_the_other_ways(client, agent):
+    person = make.InsuredFactory()
+    OpeningRule.objects.create(
+        regime=person.regime, channel="counter", allowed=False, since=dt.date(2016, 1, 1), note="pilote de 2016"
+    )
+    look_for(client, person)
+    page = client.get("/guichet/personne/").content.decode()
+    assert "pilote de 2016" in page
+    assert "en ligne : oui" in page
+    assert client.post("/guichet/ouvrir/", {"consent": "on", "evidence": "F"}).status_code == 302
+    assert not Dossier.objects.exists()
+
+
+def test_many_searches_in_a_minute_are_stopped(client, agent, time_machine):
+    time_machine.move_to(dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC), tick=False)
+    person = make.InsuredFactory()
+    answers = [look_for(client, person) for _ in range(22)]
+    assert "Trop de recherches" in answers[-1].content.decode()
+
+
+def test_nothing_is_deleted_in_the_admin(client, agent):
+    agent.is_superuser = True
+    agent.save()
+    rule = OpeningRule.objects.create(channel="web", since=dt.date(2016, 1, 1))
+    assert client.get(f"/admin/patients/openingrule/{rule.pk}/delete/").status_code == 403
+    for path in ("/admin/", "/admin/patients/openingrule/", "/admin/access/user/", "/admin/access/professional/"):
+        assert client.get(path).status_code == 200, path
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "table", ["documents_document", "documents_result", "documents_submissionset", "documents_historicaldocument"]
+)
+def test_the_counter_s_database_role_reads_nothing_medical(table):
+    known = connection.settings_dict
+    with psycopg.connect(host=known["HOST"], dbname=known["NAME"], user="dmp_counter", autocommit=True) as other:
+        for statement in (f"SELECT * FROM {table}", f"INSERT INTO {table} DEFAULT VALUES", f"DELETE FROM {table}"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                other.execute(statement)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            other.execute("SELECT object_title FROM audit_trace")
+        other.execute("SELECT event FROM audit_trace")
+        other.execute("SELECT birth_family FROM patients_insuredperson")
