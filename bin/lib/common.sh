@@ -137,6 +137,12 @@ make_places() {
   own_directory "$LOGS" 750
 }
 
+drop_sockets() {
+  [[ -n $LOCK ]] || return 0
+  rm -rf "$RUN/pg" "$RUN/redis"
+  rmdir "$RUN" 2>/dev/null || true
+}
+
 refuse_small_disk() {
   local free
   free=$(free_megabytes)

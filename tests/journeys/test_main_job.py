@@ -66,7 +66,7 @@ def test_main_job(live_server):
 
 
 def look_around(base):
-    """Sign in by hand, walk through the pages on a screen and on a telephone: readable by machines (axe), no error."""
+    """Sign in by hand, walk through the pages on a screen and on a telephone: axe finds nothing, no error."""
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         page = browser.new_context(locale="fr-FR").new_page()
