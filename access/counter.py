@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from access.models import CaisseGroupGrant, User
 from audit import trail
@@ -33,7 +34,21 @@ SEARCHES_A_MINUTE = 20
 View = Callable[[HttpRequest], HttpResponse]
 
 
-class Find(forms.Form):
+class CounterForm(forms.Form):
+    """A form in the look of the admin."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.BooleanField):
+                field.widget = UnfoldBooleanWidget()
+            elif isinstance(field, forms.ChoiceField):
+                field.widget = UnfoldAdminSelectWidget(choices=field.choices)
+            else:
+                field.widget = UnfoldAdminTextInputWidget()
+
+
+class Find(CounterForm):
     """By the number, or by name and birth date: exact, never by pieces."""
 
     number = forms.CharField(label="Numéro de sécurité sociale (15 chiffres)", required=False, max_length=30)
@@ -60,7 +75,7 @@ class Find(forms.Form):
         return data
 
 
-class Open(forms.Form):
+class Open(CounterForm):
     """The express consent, never ticked beforehand (EX_1.1-1010), and the two emergency choices (L1111-17)."""
 
     consent = forms.BooleanField(
@@ -77,6 +92,11 @@ class Open(forms.Form):
 def agent_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def administers(request: HttpRequest) -> bool:
+    """Whether the tables are shown in the menu: the rights themselves are Django's."""
+    return agent_of(request).has_module_perms("access")
 
 
 def page(view: View) -> View:

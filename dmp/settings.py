@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
-from csp.constants import NONCE, NONE, SELF  # noqa: F401
+from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -339,4 +340,36 @@ UNFOLD = {
     "SITE_SYMBOL": "folder_shared",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        "primary": {
+            "50": "238 243 248",
+            "100": "220 231 241",
+            "200": "185 206 226",
+            "300": "141 175 206",
+            "400": "86 134 177",
+            "500": "47 100 150",
+            "600": "27 75 122",
+            "700": "22 64 105",
+            "800": "18 54 90",
+            "900": "14 43 72",
+            "950": "9 28 48",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Trouver une personne", "icon": "search", "link": reverse_lazy("counter_find")},
+                    {
+                        "title": "Tables et comptes",
+                        "icon": "tune",
+                        "link": reverse_lazy("admin:index"),
+                        "permission": "access.counter.administers",
+                    },
+                ]
+            }
+        ],
+    },
 }

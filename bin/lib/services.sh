@@ -1,8 +1,15 @@
 # shellcheck shell=bash
 # The portal, the back office, the worker and beat; and what the database needs before they start.
 
-django() { as_service python "$APP/manage.py" "$@"; }
-django_as() { (connect_as "$1" && shift && django "$@"); }
+# django_as DATABASE_ROLE ARGUMENT...: one command of manage.py; all_as takes several, each as one argument.
+django_as() (
+  connect_as "$1"
+  become_service python "$APP/manage.py" "${@:2}"
+)
+all_as() (
+  connect_as "$1"
+  become_service python "$APP/bin/lib/manage_all.py" "${@:2}"
+)
 
 refuse_taken_port() {
   ! (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
@@ -40,8 +47,8 @@ prepare_database() {
 }
 
 update_database() {
-  django_as dmp_owner migrate --verbosity 1 && django_as dmp_owner migrate --database keys --verbosity 1 &&
-    django_as dmp_owner database_roles && django_as dmp_app partitions && django_as dmp_app load_code_tables
+  all_as dmp_owner migrate 'migrate --database keys' database_roles &&
+    all_as dmp_app partitions load_code_tables
 }
 
 # -- the four processes -----------------------------------------------------------------------------------
