@@ -1,8 +1,14 @@
 from django.urls import path
 
-from access import views
+from access import online, views
 
 urlpatterns = [
+    path("ouvrir/", online.ask, name="opening"),
+    path("ouvrir/code/", online.code, name="opening_code"),
+    path("ouvrir/lien/<uuid:request_id>/<str:secret>/", online.link, name="opening_link"),
+    path("ouvrir/courrier/", online.letter, name="opening_letter"),
+    path("ouvrir/courrier/envoye/", online.posted, name="opening_posted"),
+    path("ouvrir/accord/", online.agree, name="opening_agree"),
     path("dossiers/", views.dossiers, name="dossiers"),
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
