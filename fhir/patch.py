@@ -1,5 +1,6 @@
 """PATCH of a DocumentReference: status, securityLabel and isArchived, nothing else (PDSm flux 03: 405)."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,9 +8,14 @@ from fhir import systems
 from fhir.problems import Problem, malformed
 from fhir.read import labels_of
 
+LABELS = "DocumentReference.securityLabel"
 STATUSES = {"current", "superseded", "entered-in-error"}
 # The guide's own path is not RFC 6902; it is taken as what it means.
-ALIAS = f"/extension[url:'{systems.ARCHIVED}']/valueBoolean"
+ARCHIVED_PATHS = re.compile(
+    r"/extension/\d{1,3}/valueBoolean|/isArchived|" + re.escape(f"/extension[url:'{systems.ARCHIVED}']/valueBoolean"),
+    re.ASCII,
+)
+LABEL_PATHS = re.compile(r"/securityLabel/(\d{1,3}|-)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ def read(body: Any, current: list[str]) -> Change:
     Raises Problem 400 (malformed), 405 (another element), 422 (unknown value).
     """
     if isinstance(body, dict) and body.get("resourceType") == "Parameters":
-        operations = [_parameter(one) for one in body.get("parameter") or []]
+        operations = [_parameter(one) for one in _dicts(body.get("parameter"))]
     elif isinstance(body, list):
         operations = body
     else:
@@ -44,13 +50,22 @@ def read(body: Any, current: list[str]) -> Change:
 
 
 def _parameter(parameter: Any) -> dict[str, Any]:
-    parts = {
-        part.get("name"): next((value for key, value in part.items() if key.startswith("value")), None)
-        for part in (parameter.get("part") or [] if isinstance(parameter, dict) else [])
-        if isinstance(part, dict)
+    """One FHIRPath patch operation as the JSON Patch operation it stands for."""
+    parts = {str(part.get("name")): part for part in _dicts(_dict(parameter).get("part"))}
+    values = {
+        name: next((value for key, value in part.items() if key.startswith("value")), None)
+        for name, part in parts.items()
     }
-    path = str(parts.get("path") or "").removeprefix("DocumentReference.")
-    return {"op": parts.get("type"), "path": f"/{path}", "value": parts.get("value")}
+    path = str(values.get("path") or "").removeprefix("DocumentReference.")
+    return {"op": values.get("type"), "path": f"/{path}", "value": values.get("value")}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _apply(operation: dict[str, Any], change: dict[str, Any], current: list[str]) -> None:
@@ -58,16 +73,16 @@ def _apply(operation: dict[str, Any], change: dict[str, Any], current: list[str]
     if op not in ("add", "replace", "remove"):
         raise malformed("Opérations admises : add, replace, remove.")
     if path == "/status" and op != "remove":
-        if value not in STATUSES:
+        if not isinstance(value, str) or value not in STATUSES:
             raise Problem(422, "code-invalid", "Ce statut n'est pas admis.", expression="DocumentReference.status")
         change["status"] = value
-    elif path in ("/extension/0/valueBoolean", ALIAS, "/isArchived") or path.startswith("/extension"):
+    elif ARCHIVED_PATHS.fullmatch(path) or (path == "/extension/-" and op == "add"):
         change["archived"] = _archived(op, value)
     elif path == "/securityLabel" and op != "remove":
-        labels, level = labels_of(_label_codes(value), "DocumentReference.securityLabel")
-        change["only"], change["confidentiality"] = labels, level
-    elif path.startswith("/securityLabel/"):
-        _one_label(op, path.removeprefix("/securityLabel/").split("/")[0], value, change, current)
+        change["only"], level = labels_of(_label_codes(value), LABELS)
+        change["confidentiality"] = level or change.get("confidentiality", "")
+    elif match := LABEL_PATHS.fullmatch(path):
+        _one_label(op, match[1], value, change, current)
     else:
         raise Problem(
             405,
@@ -80,53 +95,37 @@ def _apply(operation: dict[str, Any], change: dict[str, Any], current: list[str]
 def _archived(op: Any, value: Any) -> bool:
     if op == "remove":
         return False
-    if isinstance(value, dict) and value.get("url") == systems.ARCHIVED:
+    if _dict(value).get("url") == systems.ARCHIVED:
         value = value.get("valueBoolean")
     if not isinstance(value, bool):
-        raise Problem(
-            405,
-            "not-supported",
-            "Seule l'extension isArchived se modifie.",
-            expression="DocumentReference.extension",
-        )
+        text = "Seule l'extension isArchived se modifie."
+        raise Problem(405, "not-supported", text, expression="DocumentReference.extension")
     return value
 
 
 def _one_label(op: Any, place: str, value: Any, change: dict[str, Any], current: list[str]) -> None:
+    gone = ""
     if op != "add":
-        if not place.isdigit() or int(place) >= len(current):
-            raise Problem(
-                422,
-                "invalid",
-                "Cette étiquette n'est pas à cette place.",
-                expression="DocumentReference.securityLabel",
-            )
+        if place == "-" or int(place) >= len(current):
+            raise Problem(422, "invalid", "Cette étiquette n'est pas à cette place.", expression=LABELS)
         gone = current[int(place)]
-        if gone in systems.LABELS:
-            change["remove"].add(gone)
-        elif op == "remove":
-            raise Problem(
-                422,
-                "invalid",
-                "Le niveau de confidentialité se remplace, il ne s'enlève pas.",
-                expression="DocumentReference.securityLabel",
-            )
-    if op != "remove":
-        labels, level = labels_of(_label_codes(value), "DocumentReference.securityLabel")
-        change["add"] |= labels
-        if not labels:
-            change["confidentiality"] = level
+        if op == "remove" and gone not in systems.LABELS:
+            text = "Le niveau de confidentialité se remplace, il ne s'enlève pas."
+            raise Problem(422, "invalid", text, expression=LABELS)
+    added, level = (frozenset(), "") if op == "remove" else labels_of(_label_codes(value), LABELS)
+    if gone in systems.LABELS and gone not in added:
+        change["remove"].add(gone)
+    change["add"] |= added
+    change["confidentiality"] = level or change.get("confidentiality", "")
 
 
 def _label_codes(value: Any) -> list[str]:
     labels = value if isinstance(value, list) else [value]
     codes = [
         coding.get("code")
-        for label in labels
-        if isinstance(label, dict)
-        for coding in (label.get("coding") or [label])
-        if isinstance(coding, dict)
+        for label in _dicts(labels)
+        for coding in (_dicts(label["coding"]) if "coding" in label else [label])
     ]
     if not codes or not all(isinstance(code, str) for code in codes):
-        raise malformed("Une étiquette est un CodeableConcept avec un code.", "DocumentReference.securityLabel")
+        raise malformed("Une étiquette est un CodeableConcept avec un code.", LABELS)
     return [code for code in codes if isinstance(code, str)]

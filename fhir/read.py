@@ -15,10 +15,19 @@ from typing import Any, Literal
 from fhir import systems
 from fhir.problems import Problem, invalid, malformed, required
 
-ENTRIES = {"List", "DocumentReference", "Binary", "Parameters", "Patient"}
+# What an entry of a lot may be, and do (MHD 3.65.4.1.2).
+METHODS = {
+    "List": {"POST", "PUT"},
+    "DocumentReference": {"POST"},
+    "Binary": {"POST"},
+    "Parameters": {"PATCH"},
+    "Patient": {"GET", "POST", "PUT"},
+}
+ENTRIES = set(METHODS)
 OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+(\^.+)?")
-UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID = re.compile(r"urn:uuid:[0-9A-Za-z-]{1,64}")  # the guide's own examples are no strict UUIDs
 PARIS = "Europe/Paris"
+FIRST_YEAR, LAST_YEAR = 1800, 2200
 
 
 @dataclass(frozen=True)
@@ -126,12 +135,13 @@ class _Transaction:
         for number, entry in enumerate(entries):
             at = f"Bundle.entry[{number}]"
             if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
-                if isinstance(entry, dict) and (entry.get("request") or {}).get("method") == "GET":
+                if isinstance(entry, dict) and _first(entry.get("request")).get("method") == "GET":
                     self.resources.append((at, {"resourceType": "Patient"}, {}))
                     continue
                 raise required("L'entrée n'a pas de ressource.", f"{at}.resource")
-            resource, request = entry["resource"], entry.get("request") or {}
-            if resource.get("resourceType") not in ENTRIES:
+            resource, request = entry["resource"], _first(entry.get("request"))
+            kind = resource.get("resourceType")
+            if not isinstance(kind, str) or kind not in ENTRIES:
                 raise invalid(
                     "Ce type de ressource n'est pas admis dans un lot.",
                     f"{at}.resource",
@@ -142,7 +152,9 @@ class _Transaction:
                 if url in self.by_url:
                     raise invalid("Deux entrées ont le même fullUrl.", f"{at}.fullUrl")
                 self.by_url[url] = (at, resource)
-            self.resources.append((at, resource, request if isinstance(request, dict) else {}))
+            if str(request.get("method")) not in METHODS[kind]:
+                raise invalid("Cette opération n'est pas admise dans un lot.", f"{at}.request.method")
+            self.resources.append((at, resource, request))
 
     def of(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         return (
@@ -223,9 +235,27 @@ class _Transaction:
             if resource["resourceType"] != "Parameters":
                 continue
             target = str(request.get("url", ""))
-            if request.get("method") != "PATCH" or not target.startswith("DocumentReference/"):
+            if not target.startswith("DocumentReference/"):
                 raise invalid("Un Parameters ne peut être qu'un PATCH d'un DocumentReference.", f"{at}.request")
+            if not _supersedes(resource):
+                raise invalid("Ce Parameters ne peut que rendre le document superseded.", f"{at}.resource")
             yield target.removeprefix("DocumentReference/"), f"{at}.resource"
+
+
+def _supersedes(parameters: dict[str, Any]) -> bool:
+    """A FHIRPath patch `replace DocumentReference.status superseded`, or nothing at all."""
+    said = [
+        {str(part.get("name")): part for part in _all(one.get("part"))} for one in _all(parameters.get("parameter"))
+    ]
+    values = [
+        (
+            _first(one.get("type")).get("valueCode"),
+            _first(one.get("path")).get("valueString"),
+            _first(one.get("value")).get("valueCode"),
+        )
+        for one in said
+    ]
+    return all(value == ("replace", "DocumentReference.status", "superseded") for value in values)
 
 
 # -- one document ----------------------------------------------------------------------------------------
@@ -252,7 +282,7 @@ def _entry(resource: dict[str, Any], at: str, content: bytes, others: dict[str, 
         created=_moment(attachment.get("creation") or resource.get("date"), f"{at}.content[0].attachment.creation"),
         authors=_authors(resource, others),
         labels=labels,
-        confidentiality=confidentiality,
+        confidentiality=confidentiality or "N",
         description=_string(resource, "description", at, 2000),
         language=_string(attachment, "language", at, 10) or "fr-FR",
         size=_size(attachment.get("size"), at),
@@ -294,14 +324,14 @@ def _labels(resource: dict[str, Any], at: str) -> tuple[frozenset[str], str]:
 
 
 def labels_of(codes: list[str], at: str) -> tuple[frozenset[str], str]:
-    """Visibility labels, and the one confidentiality level (N when none is said)."""
+    """Visibility labels, and the one confidentiality level (empty when none is said)."""
     unknown = [code for code in codes if code not in systems.LABELS | systems.LEVELS]
     if unknown:
         raise Problem(422, "code-invalid", "Ce code de confidentialité n'est pas connu.", expression=at)
     levels = [code for code in codes if code in systems.LEVELS]
     if len(set(levels)) > 1:
         raise invalid("Un document n'a qu'un niveau de confidentialité (N, R ou V).", at)
-    return frozenset(codes) & systems.LABELS, levels[0] if levels else "N"
+    return frozenset(codes) & systems.LABELS, levels[0] if levels else ""
 
 
 def _replaces(resource: dict[str, Any], at: str, others: dict[str, Any]) -> str:
@@ -332,7 +362,7 @@ def _unique_id(resource: dict[str, Any], at: str) -> str:
             continue
         if identifier.get("system") not in (None, systems.URI):
             raise invalid("L'identifiant unique est un URI (urn:ietf:rfc:3986).", f"{at}.{kind}.system")
-        if len(value) > 200 or not (OID.fullmatch(value) or value.startswith("urn:uuid:")):
+        if len(value) > 200 or not (OID.fullmatch(value) or UUID.fullmatch(value)):
             raise invalid("L'identifiant unique est de la forme urn:oid:… ou urn:uuid:….", f"{at}.{kind}.value")
         return value
     return ""
@@ -485,7 +515,7 @@ def _decode(data: Any, at: str) -> bytes:
         raise invalid("Le contenu n'est pas en base64.", at) from error
 
 
-DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
+DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII)
 
 
 def _moment(value: Any, at: str) -> dt.datetime | None:
@@ -498,7 +528,9 @@ def _moment(value: Any, at: str) -> dt.datetime | None:
         whole = value + "-01-01"[len(value) - 4 :] if len(value) in (4, 7) else value
         try:
             moment = dt.datetime.fromisoformat(whole.replace("Z", "+00:00"))
-            return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(PARIS))
+            # Beyond these years no document was ever written, and moments overflow when their zone changes.
+            if FIRST_YEAR <= moment.year <= LAST_YEAR:
+                return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(PARIS))
         except ValueError:
             pass
     raise invalid("Cette date n'existe pas, ou n'a pas la forme AAAA-MM-JJ.", at)

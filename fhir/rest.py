@@ -1,5 +1,6 @@
 """FHIR over DRF: media types, and an OperationOutcome for every error."""
 
+import logging
 from typing import Any
 
 from rest_framework import exceptions
@@ -9,6 +10,8 @@ from rest_framework.response import Response
 
 from fhir import wire
 from fhir.problems import Problem, issue, outcome, outcome_of
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/fhir+json"
 
@@ -64,7 +67,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Problem):
         return Response(outcome_of(error), status=error.status)
     if not isinstance(error, exceptions.APIException):
-        return None
+        # The kind of the error alone: its text may hold what it was working on.
+        log.error("unforeseen error on %s: %s", type(context.get("view")).__name__, type(error).__name__)
+        text = "Le service a rencontré une erreur : rien n'a été fait. Recommencez."
+        return Response(outcome(issue("exception", text)), status=500)
     code, text = next(
         ((code, text) for kind, code, text in CODES if isinstance(error, kind)),
         ("invalid", "Requête non valable."),
@@ -72,4 +78,6 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     response = Response(outcome(issue(code, text or str(error.detail))), status=error.status_code)
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
+    if wait := getattr(error, "wait", None):
+        response["Retry-After"] = str(int(wait) + 1)
     return response

@@ -77,9 +77,9 @@ class Cursor:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
             stamp, _, name = raw.partition("|")
             moment = dt.datetime.fromisoformat(stamp)
-            if moment.tzinfo is None:
+            if moment.tzinfo is None or not 1800 <= moment.year <= 2200:
                 raise ValueError
-            return cls(moment, uuid.UUID(name))
+            return cls(moment.astimezone(dt.UTC), uuid.UUID(name))
         except (binascii.Error, ValueError, UnicodeError) as error:
             raise bad_search("Ce lien de page n'est pas valable : reprenez la recherche.", "cursor") from error
 
@@ -125,6 +125,8 @@ def _read(
         if "\0" in value or len(value) > 1000:
             raise bad_search("Une valeur de recherche n'est pas valable.", raw[:40])
         if name in tokens:
+            if name in fields["tokens"]:
+                raise bad_search("Ce paramètre se donne une fois : séparez les valeurs par des virgules.", raw)
             fields["tokens"][name] = tuple(_token(one, name) for one in value.split(","))
         elif name in texts:
             fields["texts"][name] = tuple(filter(None, value.split(",")))
@@ -137,7 +139,7 @@ def _read(
                 subject = _subject(name, value)
         elif name in RESULTS:
             _result(name, value, fields)
-        elif name.partition(":")[0] in tokens | texts | dates:
+        elif name.partition(":")[0] in tokens | texts | dates | CONTROLS:
             raise bad_search("Ce modificateur n'est pas pris en charge.", raw[:40])
         else:
             ignored.append(raw[:60])
@@ -190,7 +192,9 @@ def _result(name: str, value: str, fields: dict[str, Any]) -> None:
         fields["cursor"] = Cursor.parse(value)
 
 
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
+)
 
 
 def period(text: str, name: str = "date") -> Period:
