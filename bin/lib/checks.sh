@@ -32,7 +32,7 @@ run_checks() {
 
 # The settings of a production as .env.example describes it.
 production_check() {
-  env DMP_SECRET_KEY="$(new_key)$(new_key)" DMP_ROLE=portal DMP_DEMO=0 DMP_TLS=1 DMP_ALLOWED_HOSTS=dmp.example.org \
+  env DMP_SECRET_KEY="$(new_key 48)" DMP_ROLE=portal DMP_DEMO=0 DMP_TLS=1 DMP_ALLOWED_HOSTS=dmp.example.org \
     DMP_PORTAL_URL=https://dmp.example.org DMP_BACKOFFICE_URL=https://guichet.example.org \
     DMP_PSC_ISSUER=https://psc.example.org DMP_PSC_JWKS=https://psc.example.org/jwks DMP_PSC_AUDIENCE=dmp \
     python manage.py check --deploy --fail-level WARNING

@@ -31,6 +31,13 @@ print_of_code() {
 
 done_for() { [[ -e $STATE/done-$1 && $(<"$STATE/done-$1") == "$2" ]]; }
 
+# Without the demonstration this is a production: unsafe settings are refused before anything is served.
+refuse_unsafe_settings() {
+  [[ $DMP_DEMO != 1 ]] || return 0
+  quietly checks "Ces réglages ne conviennent pas à une production : corrigez-les, ou choisissez DMP_DEMO=1" \
+    django_as dmp_app check --deploy
+}
+
 prepare_database() {
   local print
   print=$(print_of_code)

@@ -21,7 +21,8 @@ serve_as_dmp() {
   export HOME=$STATE/home USER=$SERVICE_USER LOGNAME=$SERVICE_USER PYTHONPYCACHEPREFIX=$STATE/home/pycache
 }
 
-new_key() { head -c 32 /dev/urandom | base64 -w 0; }
+# new_key [BYTES]: random, in base64.
+new_key() { head -c "${1:-32}" /dev/urandom | base64 -w 0; }
 
 # Made once, never again: with another key, no content and no identity of this state could be read.
 make_secrets() {
@@ -33,7 +34,7 @@ make_secrets() {
   (umask 077 && cat >"$file.new") <<END
 # Secrets de cette installation, tirés au premier démarrage. À sauvegarder à part des bases de données :
 # sans ce fichier, ni les documents ni les identités ne peuvent être lus. Il l'emporte sur l'environnement.
-DMP_SECRET_KEY=$(new_key)
+DMP_SECRET_KEY=$(new_key 48)
 DMP_IDENTITY_KEY=$(new_key)
 DMP_MASTER_KEYS=1:$(new_key)
 END
