@@ -1,7 +1,7 @@
 """Who may do what, how much of it, and why: pure rules, the strongest first. No database, no request.
 
 Facts in, `Decision` out. The answer, its explanation (« pourquoi ? ») and the preview are this one
-function. Numbers D1-D20 are those of the settled decisions (docs/rules.md).
+function. Numbers D1-D20 are those of the settled decisions, each quoted where it is applied.
 """
 
 import datetime as dt

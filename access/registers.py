@@ -74,6 +74,7 @@ UUID7 = (
 )
 _NAMES = ", ".join(COLUMNS)
 _STAGE = f"""
+DROP TABLE IF EXISTS directory_staging;
 CREATE TEMPORARY TABLE directory_staging (
     line bigint, {", ".join(f"{name} text" for name in COLUMNS)}, structure text
 ) ON COMMIT DROP"""
@@ -110,6 +111,7 @@ WITH merged AS (
     RETURNING xmax = 0 AS added)
 {_COUNT}"""  # noqa: S608 (constant names)
 _LISTED = """
+DROP TABLE IF EXISTS directory_situation;
 CREATE TEMPORARY TABLE directory_situation ON COMMIT DROP AS
 SELECT DISTINCT ON (professional.id, structure.id, staged.profession, staged.speciality, staged.mode)
     professional.id AS professional_id, structure.id AS structure_id, staged.profession, staged.category,

@@ -18,6 +18,7 @@ from audit.trail import Event
 from documents import deposits, entries, searches
 from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, split, with_number
 from documents.models import Document
+from documents.searches import Row
 from fhir import ids, search, write
 from fhir.problems import issue
 from fhir.search import ALIASES, Search
@@ -39,11 +40,11 @@ class SearchView(FhirView):
     def read(self, pairs: Pairs) -> Search:
         raise NotImplementedError
 
-    def find(self, entry: Entry, wanted: Search) -> tuple[list[Any], int | None]:
+    def find(self, entry: Entry, wanted: Search) -> tuple[list[Row], int | None]:
         """The rows of a page and one more; their number when it was asked for."""
         raise NotImplementedError
 
-    def texts(self, entry: Entry, wanted: Search, shown: list[Any]) -> list[tuple[str, str]]:
+    def texts(self, entry: Entry, wanted: Search, shown: list[Row]) -> list[tuple[str, str]]:
         raise NotImplementedError
 
     def get(self, request: Request) -> HttpResponseBase:
@@ -64,7 +65,7 @@ class SearchView(FhirView):
                 entry.trace(detail={"count": len(shown), "query": _said(wanted)})
         except Absent as error:
             raise NO_DOSSIER from error
-        after = str(_cursor(shown, wanted)) if len(found) > wanted.count else ""
+        after = str(_cursor(shown[-1])) if len(found) > wanted.count else ""
         body = write.searchset(
             self.base,
             self.kind,
@@ -93,8 +94,8 @@ def _said(wanted: Search) -> dict[str, list[str]]:
     return said
 
 
-def _cursor(shown: list[Any], wanted: Search) -> search.Cursor:
-    return search.Cursor(searches.key_of(shown[-1], wanted), shown[-1].pk)
+def _cursor(last: Row) -> search.Cursor:
+    return search.Cursor(last.key, last.id)
 
 
 def _warnings(wanted: Search) -> list[dict[str, Any]]:
@@ -111,17 +112,17 @@ class DocumentSearch(SearchView):
     def read(self, pairs: Pairs) -> Search:
         return search.documents(pairs)
 
-    def find(self, entry: Entry, wanted: Search) -> tuple[list[Any], int | None]:
+    def find(self, entry: Entry, wanted: Search) -> tuple[list[Row], int | None]:
         rows = searches.documents(Document.objects.within(entry.scope), wanted)
         total = rows.count() if wanted.total else None
-        return searches.page(rows, wanted, ("pk", "created", "last_updated", "fhir")), total
+        return searches.page(rows, wanted), total
 
-    def texts(self, entry: Entry, wanted: Search, shown: list[Any]) -> list[tuple[str, str]]:
+    def texts(self, entry: Entry, wanted: Search, shown: list[Row]) -> list[tuple[str, str]]:
         if not shown:
             return []
         dossier_id = entry.dossier.pk
         matricule = wanted.subject.ins or matricule_of(dossier_id)
-        return [(ids.join(dossier_id, row.pk), with_number(row.fhir, matricule)) for row in shown]
+        return [(ids.join(dossier_id, row.id), with_number(row.fhir, matricule)) for row in shown]
 
 
 class DocumentRead(FhirView):
@@ -144,16 +145,16 @@ class ListSearch(SearchView):
     def read(self, pairs: Pairs) -> Search:
         return search.lists(pairs)
 
-    def find(self, entry: Entry, wanted: Search) -> tuple[list[Any], int | None]:
+    def find(self, entry: Entry, wanted: Search) -> tuple[list[Row], int | None]:
         rows = searches.lists(entry.scope, wanted)
         total = rows.count() if wanted.total else None
-        return searches.page(rows, wanted, ("pk", "date", "fhir")), total
+        return searches.page(rows, wanted), total
 
-    def texts(self, entry: Entry, wanted: Search, shown: list[Any]) -> list[tuple[str, str]]:
+    def texts(self, entry: Entry, wanted: Search, shown: list[Row]) -> list[tuple[str, str]]:
         dossier_id = entry.dossier.pk
-        inside = searches.inside(entry.scope, [row.pk for row in shown]) if shown else {}
+        inside = searches.inside(entry.scope, [row.id for row in shown]) if shown else {}
         return [
-            (ids.join(dossier_id, row.pk), entries.with_entries(row.fhir, dossier_id, inside[row.pk]))
+            (ids.join(dossier_id, row.id), entries.with_entries(row.fhir, dossier_id, inside[row.id]))
             for row in shown
         ]
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -179,22 +179,23 @@ def lists(scope: Scope, wanted: Search) -> QuerySet[SubmissionSet]:
     return rows
 
 
-def key_of(row: Any, wanted: Search) -> dt.datetime:
-    """What a page is ordered by, of one row."""
-    if isinstance(row, SubmissionSet):
-        return row.date
-    moment: dt.datetime = row.last_updated if "_lastUpdated" in wanted.sort else row.created
-    return moment
+class Row(NamedTuple):
+    """What a page shows of a document or of a lot: no more is read than is sent."""
+
+    id: uuid.UUID
+    key: dt.datetime  # what the page is ordered by
+    fhir: str
 
 
-def page(rows: QuerySet[Any], wanted: Search, columns: tuple[str, ...]) -> list[Any]:
+def page(rows: QuerySet[Any], wanted: Search) -> list[Row]:
     """One row more than a page, so that the next link is known without a count."""
     column = "date" if rows.model is SubmissionSet else "last_updated" if "_lastUpdated" in wanted.sort else "created"
     descending = wanted.sort.startswith("-")
     if wanted.cursor is not None:
         rows = rows.filter(_after(column, wanted.cursor, descending))
     sign = "-" if descending else ""
-    return list(rows.order_by(f"{sign}{column}", f"{sign}id").only(*columns, "dossier_id")[: wanted.count + 1])
+    ordered = rows.order_by(f"{sign}{column}", f"{sign}id")
+    return [Row(*row) for row in ordered.values_list("id", column, "fhir")[: wanted.count + 1]]
 
 
 def _after(column: str, cursor: Cursor, descending: bool) -> Q:

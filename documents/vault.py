@@ -67,7 +67,8 @@ class MasterKeys:
         try:
             key = AESGCM(self.keys[version])
             return key.decrypt(blob[:12], blob[12:], _wrapping_context(dossier_id, version))
-        except (KeyError, InvalidTag) as error:
+        # ValueError: a blob too short to hold a nonce.
+        except (KeyError, ValueError, InvalidTag) as error:
             raise Unreadable("La clé du dossier ne s'ouvre pas.") from error
 
 
@@ -123,10 +124,14 @@ def unseal(
     header = file.read(HEADER)
     if size < HEADER + TAG or header[:5] != MAGIC + bytes([FORMAT]):
         raise Unreadable("Ce fichier n'est pas un contenu scellé.")
+    last = (size - HEADER - 1) // (SEGMENT + TAG)
+    # Only an empty content has an empty last segment. A file cut 1 to 16 bytes into a later segment would
+    # leave one that holds nothing: no byte asked for would lie in it, and it would never be checked.
+    if last and size - HEADER - last * (SEGMENT + TAG) <= TAG:
+        raise Unreadable("Le contenu a été altéré.")
     cipher, prefix = _file_cipher(data_key, file_id, header[5:21]), header[21:]
     total = plain_size(size)
     stop = total if stop is None else min(stop, total)
-    last = (size - HEADER - 1) // (SEGMENT + TAG)
     first = min(start // SEGMENT, last)
     for number in range(first, max(-(-stop // SEGMENT), first + 1)):
         file.seek(HEADER + number * (SEGMENT + TAG))
@@ -156,7 +161,9 @@ class BlobStore:
     def put(self, file_id: uuid.UUID, chunks: Iterable[bytes]) -> None:
         """Durable when this returns. Raises OSError, and then leaves nothing behind."""
         path = self.path(file_id)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _flush_directory(self.root)  # else a power cut may lose the directory, and the file with it
         temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -16,17 +16,23 @@ def _resource(kind: str, interactions: list[str], **more: Any) -> dict[str, Any]
 
 
 def statement(base: str) -> dict[str, Any]:
+    about = [
+        {"name": "patient", "type": "reference"},
+        {"name": "patient.identifier", "type": "token"},
+        {"name": "isArchived", "type": "token"},
+    ]
     documents = (
         _parameters(search.TOKENS, "token")
         + _parameters(search.DATES, "date")
         + _parameters(search.TEXTS, "string")
-        + [{"name": "patient", "type": "reference"}, {"name": "patient.identifier", "type": "token"}]
-        + [{"name": "isArchived", "type": "token"}, {"name": "relatesto", "type": "reference"}]
+        + _parameters(search.REFERENCES, "reference")
+        + about
     )
     lists = (
         _parameters(search.LIST_TOKENS, "token")
         + _parameters(search.LIST_TEXTS, "string")
-        + [{"name": "date", "type": "date"}, {"name": "patient", "type": "reference"}]
+        + _parameters({"date"}, "date")
+        + about
     )
     return {
         "resourceType": "CapabilityStatement",
@@ -41,7 +47,9 @@ def statement(base: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "PDSm 3.1.1 (MHD 4.2.3) : ITI-65, 66, 67, 68, 105 et flux 03. JSON seul.",
+                "documentation": "PDSm 3.1.1 (MHD 4.2.3) : ITI-65, 66, 67, 68, 105 et flux 03. JSON seul. "
+                f"Résultats : _count (au plus {search.MAX_COUNT}), _sort ({', '.join(sorted(search.SORTS))}), "
+                "_total=accurate.",
                 "security": {"description": "Jeton porteur Pro Santé Connect (JWT)."},
                 "interaction": [{"code": "transaction"}],
                 "resource": [

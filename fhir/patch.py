@@ -6,7 +6,7 @@ from typing import Any
 
 from fhir import systems
 from fhir.problems import Problem, malformed
-from fhir.read import labels_of
+from fhir.read_document import labels_of
 
 LABELS = "DocumentReference.securityLabel"
 STATUSES = {"current", "superseded", "entered-in-error"}
@@ -20,7 +20,7 @@ LABEL_PATHS = re.compile(r"/securityLabel/(\d{1,3}|-)", re.ASCII)
 
 @dataclass(frozen=True)
 class Change:
-    """What is to become of a document. `labels` replaces the whole set when `whole`, else is added or removed."""
+    """What is to become of a document; empty or None: stays as it is. `only` is the whole set of labels."""
 
     status: str = ""
     archived: bool | None = None
@@ -76,8 +76,10 @@ def _apply(operation: dict[str, Any], change: dict[str, Any], current: list[str]
         if not isinstance(value, str) or value not in STATUSES:
             raise Problem(422, "code-invalid", "Ce statut n'est pas admis.", expression="DocumentReference.status")
         change["status"] = value
-    elif ARCHIVED_PATHS.fullmatch(path) or (path == "/extension/-" and op == "add"):
-        change["archived"] = _archived(op, value)
+    elif ARCHIVED_PATHS.fullmatch(path):
+        change["archived"] = _archived(op != "remove" and value)
+    elif path == "/extension/-" and op == "add" and _dict(value).get("url") == systems.ARCHIVED:
+        change["archived"] = _archived(_dict(value).get("valueBoolean"))
     elif path == "/securityLabel" and op != "remove":
         change["only"], level = labels_of(_label_codes(value), LABELS)
         change["confidentiality"] = level or change.get("confidentiality", "")
@@ -92,14 +94,9 @@ def _apply(operation: dict[str, Any], change: dict[str, Any], current: list[str]
         )
 
 
-def _archived(op: Any, value: Any) -> bool:
-    if op == "remove":
-        return False
-    if _dict(value).get("url") == systems.ARCHIVED:
-        value = value.get("valueBoolean")
+def _archived(value: Any) -> bool:
     if not isinstance(value, bool):
-        text = "Seule l'extension isArchived se modifie."
-        raise Problem(405, "not-supported", text, expression="DocumentReference.extension")
+        raise Problem(422, "invalid", "isArchived vaut true ou false.", expression="DocumentReference.extension")
     return value
 
 

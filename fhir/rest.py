@@ -1,6 +1,7 @@
 """FHIR over DRF: media types, and an OperationOutcome for every error."""
 
 import logging
+import traceback
 from typing import Any
 
 from rest_framework import exceptions
@@ -67,8 +68,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Problem):
         return Response(outcome_of(error), status=error.status)
     if not isinstance(error, exceptions.APIException):
-        # The kind of the error alone: its text may hold what it was working on.
-        log.error("unforeseen error on %s: %s", type(context.get("view")).__name__, type(error).__name__)
+        # Its kind and its place alone: its text may hold what it was working on.
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = ", ".join(f"{one.filename}:{one.lineno}" for one in place)
+        log.error("unforeseen %s on %s at %s", type(error).__name__, type(context.get("view")).__name__, where)
         text = "Le service a rencontré une erreur : rien n'a été fait. Recommencez."
         return Response(outcome(issue("exception", text)), status=500)
     code, text = next(

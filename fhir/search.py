@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fhir import systems
+from fhir.elements import FIRST_YEAR, LAST_YEAR, PARIS
 from fhir.problems import Problem, bad_search
-from fhir.read import Subject, subject_of
+from fhir.read_document import Subject, subject_of
 
-PARIS = ZoneInfo("Europe/Paris")
 MAX_COUNT, DEFAULT_COUNT = 200, 50
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
@@ -25,7 +24,7 @@ TOKENS = {
 DATES = {"date", "creation", "period", "period-start", "period-end", "_lastUpdated"}
 TEXTS = {"author.given", "author.family"}
 REFERENCES = {"relatesto"}
-LIST_TOKENS = {"code", "status", "designationType", "identifier", "sourceId", "authorOrg"}
+LIST_TOKENS = {"_id", "code", "status", "designationType", "identifier", "sourceId", "authorOrg"}
 LIST_TEXTS = {"source.given", "source.family", "title", "source"}
 CONTROLS = {"patient", "patient.identifier", "subject", "subject.identifier", "isArchived"}
 RESULTS = {"_count", "_sort", "_total", "_format", "cursor"}
@@ -45,7 +44,7 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Token:
-    """`system|code`: an empty code or system means any."""
+    """`system|code`: an empty system means any."""
 
     code: str
     system: str = ""
@@ -77,7 +76,7 @@ class Cursor:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
             stamp, _, name = raw.partition("|")
             moment = dt.datetime.fromisoformat(stamp)
-            if moment.tzinfo is None or not 1800 <= moment.year <= 2200:
+            if moment.tzinfo is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
                 raise ValueError
             return cls(moment.astimezone(dt.UTC), uuid.UUID(name))
         except (binascii.Error, ValueError, UnicodeError) as error:
@@ -105,59 +104,64 @@ class Search:
 
 
 def documents(pairs: Iterable[tuple[str, str]]) -> Search:
-    """ITI-67. Raises Problem 400."""
+    """ITI-67: patient and status are needed. Raises Problem 400."""
     return _read(pairs, TOKENS, TEXTS | REFERENCES, DATES, needed="status")
 
 
 def lists(pairs: Iterable[tuple[str, str]]) -> Search:
-    """ITI-66. Raises Problem 400."""
-    return _read(pairs, LIST_TOKENS | {"_id"}, LIST_TEXTS, {"date"}, needed="code")
+    """ITI-66: patient and code are needed; status, which PDSm asks for, may be left out. Raises Problem 400."""
+    return _read(pairs, LIST_TOKENS, LIST_TEXTS, {"date"}, needed="code")
 
 
 def _read(
     pairs: Iterable[tuple[str, str]], tokens: set[str], texts: set[str], dates: set[str], *, needed: str
 ) -> Search:
     fields: dict[str, Any] = {"tokens": {}, "texts": {}, "dates": []}
-    subject: Subject | None = None
+    known, values = tokens | texts | dates | CONTROLS, dict[str, str]()
     understood, ignored = [], []
     for raw, value in pairs:
         name = ALIASES.get(raw, raw)
         if "\0" in value or len(value) > 1000:
             raise bad_search("Une valeur de recherche n'est pas valable.", raw[:40])
-        if name in tokens:
-            if name in fields["tokens"]:
-                raise bad_search("Ce paramètre se donne une fois : séparez les valeurs par des virgules.", raw)
-            fields["tokens"][name] = tuple(_token(one, name) for one in value.split(","))
-        elif name in texts:
-            fields["texts"][name] = tuple(filter(None, value.split(",")))
-        elif name in dates:
-            fields["dates"].append((name, period(value, name)))
-        elif name in CONTROLS:
-            if name == "isArchived":
-                fields["archived"] = _boolean(value)
-            else:
-                subject = _subject(name, value)
-        elif name in RESULTS:
-            _result(name, value, fields)
-        elif name.partition(":")[0] in tokens | texts | dates | CONTROLS:
-            raise bad_search("Ce modificateur n'est pas pris en charge.", raw[:40])
-        else:
+        if name not in known | RESULTS:
+            if name.partition(":")[0] in known:
+                raise bad_search("Ce modificateur n'est pas pris en charge.", raw[:40])
             ignored.append(raw[:60])
             continue
+        # Given twice, a parameter means AND: only dates do that here.
+        if name not in dates and values.setdefault(name, value) != value:
+            raise bad_search("Ce paramètre se donne une fois : séparez les valeurs par des virgules.", raw)
+        if (raw, value) in understood:
+            continue
         understood.append((raw, value))
-    if subject is None:
+        if name in tokens:
+            fields["tokens"][name] = tuple(_token(one, name) for one in value.split(","))
+        elif name in texts:
+            fields["texts"][name] = _texts(value, name)
+        elif name in dates:
+            fields["dates"].append((name, period(value, name)))
+        else:
+            _control(name, value, fields)
+    if "subject" not in fields:
         raise bad_search("Désignez le patient (patient ou patient.identifier).", "patient")
     if needed not in fields["tokens"]:
         raise Problem(400, "required", f"Le paramètre {needed} est obligatoire.", expression=f"http.{needed}")
     fields["dates"] = tuple(fields["dates"])
-    return Search(subject=subject, understood=tuple(understood), ignored=tuple(ignored), **fields)
+    return Search(understood=tuple(understood), ignored=tuple(ignored), **fields)
 
 
 def _token(text: str, name: str) -> Token:
     system, bar, code = text.rpartition("|")
-    if not code and not system:
-        raise bad_search("Une valeur manque.", name)
+    if not code:
+        raise bad_search("Une valeur manque : un code, ou système|code.", name)
     return Token(code, systems.normal(system) if bar else "")
+
+
+def _texts(value: str, name: str) -> tuple[str, ...]:
+    found = tuple(filter(None, value.split(",")))
+    if not found:
+        raise bad_search("Une valeur manque.", name)
+    return found
 
 
 def _subject(name: str, value: str) -> Subject:
@@ -177,8 +181,13 @@ def _boolean(value: str) -> bool:
     return value == "true"
 
 
-def _result(name: str, value: str, fields: dict[str, Any]) -> None:
-    if name == "_count":
+def _control(name: str, value: str, fields: dict[str, Any]) -> None:
+    if name in ("patient", "patient.identifier"):
+        if fields.setdefault("subject", subject := _subject(name, value)) != subject:
+            raise bad_search("Désignez un seul patient, d'une seule façon.", name)
+    elif name == "isArchived":
+        fields["archived"] = _boolean(value)
+    elif name == "_count":
         if not value.isascii() or not value.isdigit() or len(value) > 6:
             raise bad_search("Le nombre par page est un entier.", name)
         fields["count"] = max(1, min(int(value), MAX_COUNT))

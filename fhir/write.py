@@ -5,20 +5,41 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fhir import systems, wire
+from fhir.elements import PARIS
 
-_PARIS = ZoneInfo("Europe/Paris")
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def instant(moment: dt.datetime) -> str:
-    return moment.astimezone(_PARIS).isoformat(timespec="seconds")
+    return moment.astimezone(PARIS).isoformat(timespec="seconds")
 
 
 def coding(system: str, code: str, display: str = "") -> dict[str, Any]:
-    found = {"system": system, "code": code} if system else {"code": code}
-    return {"coding": [found | ({"display": display} if display else {})]}
+    return {"coding": [{"system": system, "code": code, "display": display}]}
+
+
+def _identifier(system: str, value: str) -> dict[str, Any]:
+    return {"system": system, "value": value}
+
+
+def _name(family: str, given: str) -> list[dict[str, Any]]:
+    return [{"family": family, "given": [given]}]
+
+
+def _filled(node: Any) -> Any:
+    """Without what says nothing: FHIR admits no empty text, object or array (R4, 2.6.2).
+
+    A coding without its code, an identifier without its value go whole.
+    """
+    if isinstance(node, list):
+        return [one for one in map(_filled, node) if one not in EMPTY]
+    if not isinstance(node, dict):
+        return node
+    if node.get("code", True) == "" or node.get("value", True) == "":
+        return {}
+    return {name: one for name, value in node.items() if (one := _filled(value)) not in EMPTY}
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,8 @@ def document_reference(view: DocumentView) -> dict[str, Any]:
         "subject": {"reference": f"Patient/{view.patient_id}"},
         "date": instant(view.created),
         "author": [{"reference": "#author"}],
+        "custodian": {"identifier": _identifier(systems.STRUCT_IDNAT, view.custodian)},
+        "description": view.description,
         "securityLabel": [coding(systems.CONFIDENTIALITY, view.confidentiality)]
         + [coding(systems.VISIBILITY, label) for label in view.labels],
         "content": [_content(view)],
@@ -92,77 +115,67 @@ def document_reference(view: DocumentView) -> dict[str, Any]:
     }
     if view.archived:
         resource["extension"] = [{"url": systems.ARCHIVED, "valueBoolean": True}]
-    if view.custodian:
-        resource["custodian"] = {"identifier": {"system": systems.STRUCT_IDNAT, "value": view.custodian}}
-    if view.description:
-        resource["description"] = view.description
     if view.replaces:
         resource["relatesTo"] = [{"code": "replaces", "target": {"reference": f"DocumentReference/{view.replaces}"}}]
-    return resource
+    filled: dict[str, Any] = _filled(resource)
+    return filled
 
 
 def _contained(view: DocumentView) -> list[dict[str, Any]]:
-    practitioner: dict[str, Any] = {
-        "resourceType": "Practitioner",
-        "id": "practitioner",
-        "identifier": [{"system": systems.PS_IDNAT, "value": view.author_id}],
+    structure = {
+        "identifier": _identifier(systems.STRUCT_IDNAT, view.structure),
+        "display": view.structure_name if view.structure else "",
     }
-    if view.author_family:
-        name: dict[str, Any] = {"family": view.author_family}
-        practitioner["name"] = [name | ({"given": [view.author_given]} if view.author_given else {})]
-    role: dict[str, Any] = {
-        "resourceType": "PractitionerRole",
-        "id": "author",
-        "practitioner": {"reference": "#practitioner"},
-    }
-    if view.author_speciality:
-        role["specialty"] = [coding("", view.author_speciality)]
-    if view.structure:
-        role["organization"] = {
-            "identifier": {"system": systems.STRUCT_IDNAT, "value": view.structure},
-            **({"display": view.structure_name} if view.structure_name else {}),
-        }
-    patient = {
-        "resourceType": "Patient",
-        "id": "patient",
-        "identifier": [{"system": f"urn:oid:{view.patient_oid}", "value": view.patient_ins}],
-    }
-    return [patient, practitioner, role]
+    return [
+        {
+            "resourceType": "Patient",
+            "id": "patient",
+            "identifier": [_identifier(f"urn:oid:{view.patient_oid}", view.patient_ins)],
+        },
+        {
+            "resourceType": "Practitioner",
+            "id": "practitioner",
+            "identifier": [_identifier(systems.PS_IDNAT, view.author_id)],
+            "name": _name(view.author_family, view.author_given),
+        },
+        {
+            "resourceType": "PractitionerRole",
+            "id": "author",
+            "practitioner": {"reference": "#practitioner"},
+            "specialty": [coding("", view.author_speciality)],
+            "organization": structure,
+        },
+    ]
 
 
 def _content(view: DocumentView) -> dict[str, Any]:
-    attachment = {
-        "contentType": view.media_type,
-        "language": view.language,
-        "url": f"Binary/{view.id}",
-        "size": view.size,
-        "hash": base64.b64encode(view.sha1).decode(),
-        "title": view.title,
-        "creation": instant(view.created),
+    return {
+        "attachment": {
+            "contentType": view.media_type,
+            "language": view.language,
+            "url": f"Binary/{view.id}",
+            "size": view.size,
+            "hash": base64.b64encode(view.sha1).decode(),
+            "title": view.title,
+            "creation": instant(view.created),
+        },
+        "format": {"system": systems.FORMATS, "code": view.format_code},
     }
-    found: dict[str, Any] = {"attachment": attachment}
-    if view.format_code:
-        found["format"] = {"system": systems.FORMATS, "code": view.format_code}
-    return found
 
 
 def _context(view: DocumentView) -> dict[str, Any]:
-    context: dict[str, Any] = {"sourcePatientInfo": {"reference": "#patient"}}
-    if view.event_codes:
-        context["event"] = [coding("", code) for code in view.event_codes]
-    if view.service_start or view.service_stop:
-        period = {"start": view.service_start, "end": view.service_stop}
-        context["period"] = {name: instant(moment) for name, moment in period.items() if moment}
-    if view.facility_type:
-        context["facilityType"] = coding(systems.FACILITIES, view.facility_type)
-    if view.practice_setting:
-        context["practiceSetting"] = coding(systems.SETTINGS, view.practice_setting)
-    if view.reference_ids:
-        context["related"] = [
-            {"identifier": {"system": system, "value": value} if system else {"value": value}}
+    period = {"start": view.service_start, "end": view.service_stop}
+    return {
+        "sourcePatientInfo": {"reference": "#patient"},
+        "event": [coding("", code) for code in view.event_codes],
+        "period": {name: moment and instant(moment) for name, moment in period.items()},
+        "facilityType": coding(systems.FACILITIES, view.facility_type),
+        "practiceSetting": coding(systems.SETTINGS, view.practice_setting),
+        "related": [
+            {"identifier": _identifier(system, value)}
             for system, _, value in (one.rpartition("|") for one in view.reference_ids)
-        ]
-    return context
+        ],
+    }
 
 
 @dataclass(frozen=True)
@@ -191,8 +204,8 @@ def submission_set(view: SetView) -> dict[str, Any]:
             {
                 "resourceType": "Practitioner",
                 "id": "source",
-                "identifier": [{"system": systems.PS_IDNAT, "value": view.author_id}],
-                **({"name": [{"family": view.author_family}]} if view.author_family else {}),
+                "identifier": [_identifier(systems.PS_IDNAT, view.author_id)],
+                "name": _name(view.author_family, view.author_given),
             }
         ],
         "extension": [
@@ -209,11 +222,11 @@ def submission_set(view: SetView) -> dict[str, Any]:
         "subject": {"reference": f"Patient/{view.patient_id}"},
         "date": instant(view.date),
         "source": {"reference": "#source"},
-        "entry": [{"item": {"reference": f"DocumentReference/{one}"}} for one in view.documents],
+        "title": view.title,
     }
-    if view.title:
-        resource["title"] = view.title
-    return resource
+    # The entries depend on the reader: an empty array holds their place in the stored text.
+    entries = [{"item": {"reference": f"DocumentReference/{one}"}} for one in view.documents]
+    return {**_filled(resource), "entry": entries}
 
 
 @dataclass(frozen=True)

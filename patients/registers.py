@@ -75,6 +75,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 _STAGE = """
+DROP TABLE IF EXISTS insured_staging;
 CREATE TEMPORARY TABLE insured_staging (
     line bigint, lookup bytea, oid text, sealed_matricule bytea, birth_family text, used_family text,
     given_names text, birth_date date, sex text, birthplace text, postal_code text, regime_id text,

@@ -95,6 +95,18 @@ def test_cut_moved_or_added_segments_are_refused(touched):
         opened(touched)
 
 
+@pytest.mark.parametrize("size", [SEGMENT, SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1000])
+def test_a_file_cut_anywhere_near_a_segment_s_edge_is_refused(size):
+    """A few bytes of a segment left over are not a whole content that ends before it."""
+    sealed = b"".join(seal(KEY, FILE, [CONTENT[:size]]))
+    edges = range(HEADER, len(sealed) + 1, WHOLE)
+    cuts = {cut for edge in edges for cut in range(edge - 20, edge + 21) if 0 <= cut < len(sealed)}
+    for cut in sorted(cuts):
+        with pytest.raises(Unreadable):
+            opened(sealed[:cut])
+            pytest.fail(f"cut at {cut} of {len(sealed)} was not noticed")
+
+
 def test_a_content_opens_only_as_itself_and_with_its_dossier_s_key():
     with pytest.raises(Unreadable):
         opened(SEALED, file_id=uuid.UUID(int=8))

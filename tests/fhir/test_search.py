@@ -1,11 +1,12 @@
 """Search parameters: what is not understood is refused or ignored, never passed on."""
 
+import base64
 import datetime as dt
 import uuid
 
 import pytest
 
-from fhir import search
+from fhir import capability, search
 from fhir.problems import Problem
 from tests.conftest import SHARED
 
@@ -44,6 +45,9 @@ def test_a_date_that_does_not_exist_is_refused(text):
         ("cursor", "x"),
         ("status", "superseded"),
         ("type", ""),
+        ("type", "http://loinc.org|"),
+        ("author.family", ""),
+        ("patient", "0" * 32),
     ],
 )
 def test_a_value_or_a_modifier_that_is_not_understood_is_refused(pair):
@@ -71,10 +75,35 @@ def test_a_page_goes_on_where_it_stopped():
 
 @pytest.mark.parametrize("raw", ["0001-01-01T00:00:00+14:00", "2024-01-01T00:00:00", "9999-12-31T23:59:59-12:00"])
 def test_a_made_up_page_is_refused(raw):
-    import base64
-
     with pytest.raises(Problem):
         search.Cursor.parse(base64.urlsafe_b64encode(f"{raw}|{'0' * 32}".encode()).decode())
+
+
+def test_the_same_said_twice_is_said_once():
+    assert search.documents([*BASE, *BASE]) == search.documents(BASE)
+
+
+def test_two_dates_must_both_hold():
+    found = search.documents([*BASE, ("date", "ge2024-01"), ("date", "lt2025")])
+    assert [period.prefix for _, period in found.dates] == ["ge", "lt"]
+
+
+def test_a_page_of_none_is_a_page_of_one():
+    assert search.documents([*BASE, ("_count", "0")]).count == 1
+
+
+def test_lots_may_be_searched_without_a_status():
+    assert search.lists([BASE[0], ("code", "submissionset")]).codes("code") == ["submissionset"]
+
+
+def test_what_is_declared_is_understood():
+    resources = {one["type"]: one["searchParam"] for one in capability.statement("x")["rest"][0]["resource"][:3]}
+    example = {"date": "2024", "reference": "0" * 32, "token": "true", "string": "x"}
+    for kind, read in (("DocumentReference", search.documents), ("List", search.lists)):
+        names = {one["name"]: example[one["type"]] for one in resources[kind]}
+        assert {"_id", "isArchived", "patient.identifier"} <= set(names)
+        del names["patient.identifier"]
+        assert read(names.items()).ignored == ()
 
 
 @pytest.mark.shared

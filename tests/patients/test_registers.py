@@ -1,0 +1,85 @@
+"""Registers are loaded set-based, again and again, and the number of a person reaches no table."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from access.models import Professional, Situation, Structure
+from patients import registers
+from patients.ins import OID_TEST, Ins
+from patients.models import InsuredPerson
+
+pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).resolve().parents[2]
+INSURED = ROOT / "patients/demo/insured.csv"
+DIRECTORY = ROOT / "access/demo/professionals.txt"
+
+
+def load(command, path):
+    said, complained = io.StringIO(), io.StringIO()
+    call_command(command, path, stdout=said, stderr=complained)
+    return said.getvalue(), complained.getvalue()
+
+
+def test_the_demonstration_s_register_loads_and_loads_again():
+    registers.load_funds()
+    first, _ = load("load_insured", INSURED)
+    again, _ = load("load_insured", INSURED)
+    assert "10 assurés ajoutés" in first
+    assert "0 assurés ajoutés, 0 modifiés, 10 inchangés" in again
+    person = InsuredPerson.objects.get(pk=Ins("197023599000284", OID_TEST).lookup)
+    assert (person.birth_family, person.ins.matricule) == ("MARCHAND", "197023599000284")
+
+
+def test_the_number_stands_in_clear_in_no_column():
+    registers.load_funds()
+    load("load_insured", INSURED)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT known::text FROM patients_insuredperson known")
+        rows = " ".join(row for (row,) in cursor.fetchall())
+    assert "197023599000284" not in rows
+    assert b"197023599000284".hex() not in rows
+
+
+def test_a_bad_line_is_told_by_its_number_and_the_others_go_in(tmp_path):
+    registers.load_funds()
+    lines = INSURED.read_text().splitlines()
+    lines[1] = lines[1].replace(",84,", ",85,", 1)  # a key that is wrong
+    lines[2] = lines[2].replace("2011-05-21", "2011-02-30")
+    path = tmp_path / "insured.csv"
+    path.write_text("\n".join(lines) + "\n")
+    said, complained = load("load_insured", path)
+    assert "8 assurés ajoutés" in said
+    assert "2 refusées" in said
+    assert "Ligne 2" in complained
+    assert "Ligne 3" in complained
+    assert "197023599000" not in said + complained
+
+
+def test_a_file_without_its_columns_loads_nothing(tmp_path):
+    registers.load_funds()
+    path = tmp_path / "wrong.csv"
+    path.write_text("nom,prenom\nx,y\n")
+    with pytest.raises(CommandError, match="Rien n'a été chargé"):
+        load("load_insured", path)
+    assert not InsuredPerson.objects.exists()
+
+
+def test_the_directory_gives_professionals_structures_and_situations_once():
+    for _ in range(2):
+        load("load_professionals", DIRECTORY)
+    assert (Professional.objects.count(), Structure.objects.count(), Situation.objects.count()) == (9, 10, 10)
+    morel = Professional.objects.get(idnat="881000000018")
+    assert (morel.rpps, morel.profession, morel.situations.count()) == ("81000000018", "10", 2)
+
+
+def test_who_is_no_longer_in_a_full_directory_is_no_longer_in_practice(tmp_path):
+    load("load_professionals", DIRECTORY)
+    path = tmp_path / "full.txt"
+    path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:-1]) + "\n")
+    call_command("load_professionals", path, full=True, at_most=50, stdout=io.StringIO())
+    assert list(Professional.objects.filter(active=False).values_list("family", flat=True)) == ["SERRE"]
