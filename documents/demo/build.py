@@ -26,7 +26,7 @@ NEUROLOGIST = (
     "881000000026",
     "CARON",
     "Inès",
-    "G15_10/SM36",
+    "G15_10/SM32",
     "1990000002",
     "Cabinet de neurologie du Parc (démonstration)",
 )
