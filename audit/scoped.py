@@ -19,11 +19,14 @@ from simple_history.models import HistoricalRecords
 
 
 def uuid7() -> uuid.UUID:
-    """A time-ordered key (RFC 9562, 5.7): 48 bits of milliseconds, then random bits."""
-    value = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
-    value[6] = (value[6] & 0x0F) | 0x70
-    value[8] = (value[8] & 0x3F) | 0x80
-    return uuid.UUID(bytes=bytes(value))
+    """A time-ordered key (RFC 9562, 5.7): milliseconds, then their fraction (6.2, method 3), then random bits.
+
+    The fraction, 12 bits of 0.24 µs, keeps what one act makes in the order in which it made it.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    return uuid.UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random)
 
 
 class DossierScoped(models.Model):

@@ -13,7 +13,7 @@ from access.gate import Entry
 from access.policy import Act, decide
 from audit import trail
 from audit.trail import Event
-from documents import deposits, entries, masking
+from documents import acts, entries, masking
 from documents.api import FhirView, answer, matricule_of, opened, split, with_number
 from documents.masking import Forbidden
 from documents.models import Document
@@ -34,7 +34,7 @@ class Change(FhirView):
                 _same_version(request, document)
                 apply(entry, document, wanted, asked=request.headers.get("DMP-Holder-Request") == "true")
                 if not entry.traced:
-                    deposits.trace(entry, event, document, what="sans effet")
+                    acts.trace(entry, event, document, what="sans effet")
                 matricule = matricule_of(document.dossier_id)
         except Forbidden:
             self.trace_refusal(identifier, event)

@@ -15,7 +15,7 @@ from access.api import status_of
 from access.gate import Absent, Entry
 from access.policy import Act
 from audit.trail import Event
-from documents import contents, deposits
+from documents import acts, contents, deposits
 from documents.api import FhirView, answer, hidden, opened
 from documents.models import Document
 from fhir import capability, ids, problems, read, rest, wire, write
@@ -108,7 +108,7 @@ class BinaryRead(FhirView):
             as_resource = _as_resource(request.headers.get("Accept", "*/*"), document.media_type)
             start, stop = byte_range(request.headers.get("Range", ""), document.size)
             part = {"range": [start, stop]} if (start, stop) != (0, document.size) else {}
-            deposits.trace(entry, Event.DOCUMENT_READ, document, **part)
+            acts.trace(entry, Event.DOCUMENT_READ, document, **part)
         if as_resource:
             return Response(write.binary(identifier, document.media_type, contents.read(document)))
         return bytes_of(document, start, stop)

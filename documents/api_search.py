@@ -15,7 +15,7 @@ from access import gate
 from access.gate import Absent, Entry
 from access.policy import Act
 from audit.trail import Event
-from documents import deposits, entries, searches
+from documents import acts, deposits, entries, searches
 from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, split, with_number
 from documents.models import Document
 from documents.searches import Row
@@ -131,7 +131,7 @@ class DocumentRead(FhirView):
     def get(self, request: Request, identifier: str) -> HttpResponseBase:
         with opened(self.caller, identifier, Event.DOCUMENT_READ) as (entry, document):
             matricule = matricule_of(document.dossier_id)
-            deposits.trace(entry, Event.DOCUMENT_READ, document, metadata=True)
+            acts.trace(entry, Event.DOCUMENT_READ, document, metadata=True)
         return answer(with_number(document.fhir, matricule), ETag=f'W/"{document.version}"')
 
 

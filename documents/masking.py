@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from access.gate import Entry
 from access.policy import Role
 from audit.trail import Event
-from documents.deposits import revise, trace
+from documents.acts import revise, trace
 from documents.models import Document
 from patients.models import Patient
 

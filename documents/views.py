@@ -17,7 +17,7 @@ from access.gate import Entry
 from access.policy import Act
 from audit.trail import Event
 from documents import activity, bodies, content, contents, shelf, trends
-from documents.deposits import trace
+from documents.acts import trace
 from documents.forms import Search
 from documents.models import Document
 from documents.own import may_delete

@@ -15,7 +15,7 @@ from access import holder, overview
 from access.gate import Absent
 from access.policy import Act
 from audit.trail import Event
-from documents import antivirus, deposits, masking, own, shelf
+from documents import acts, antivirus, masking, own, shelf
 from documents.forms import OwnDocument
 from documents.models import Document
 from documents.views import one
@@ -109,7 +109,7 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpRes
             "current": people.current,
             "emergency": entry.dossier.shows_masked_in_emergency,
         }
-        deposits.trace(entry, Event.DOCUMENT_READ, row, purpose="confirm")
+        acts.trace(entry, Event.DOCUMENT_READ, row, purpose="confirm")
     return render(request, template, context)
 
 
@@ -122,7 +122,7 @@ def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
         try:
             _ACTS[event](entry, row)
         except ValidationError as error:  # already masked, or not any more: a second click
-            deposits.trace(entry, Event.DOCUMENT_READ, row, purpose=str(error.code))
+            acts.trace(entry, Event.DOCUMENT_READ, row, purpose=str(error.code))
     return row.title
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from audit.models import Trace
-from documents import contents, deposits
+from documents import contents, deposits, rows
 from documents.models import Document, SubmissionSet
 from patients.models import IdempotentReply, Notice
 from tests import factories as make
@@ -220,5 +220,5 @@ def test_one_notice_waits_however_many_documents_come(api, dossier, doctor):
 def test_a_withheld_document_shows_by_itself_after_one_calendar_month(deposited, shown):
     import datetime as dt
 
-    moment = deposits.visible_from(dt.datetime.fromisoformat(deposited).astimezone(dt.UTC))
+    moment = rows.visible_from(dt.datetime.fromisoformat(deposited).astimezone(dt.UTC))
     assert moment == dt.datetime.fromisoformat(shown)
