@@ -54,5 +54,35 @@ def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
             "DMP_PSC_ALGORITHMS n'admet que des signatures asymétriques.",
             "E016",
         ),
+        (
+            not set(settings.PSC_LEVELS) <= {"eidas1", "eidas2", "eidas3"},
+            "DMP_PSC_ACR doit être eidas1, ou plus : en dessous, l'identité n'est pas prouvée par deux facteurs.",
+            "E017",
+        ),
+        *_web_sign_in(),
     ]
     return [Error(text, id=f"dmp.{number}") for bad, text, number in refused if bad]
+
+
+def _web_sign_in() -> list[tuple[bool, str, str]]:
+    """The professionals' sign-in on the site, when there is one."""
+    if not settings.PSC_CLIENT_ID:
+        return []
+    return [
+        (
+            settings.PSC_CLIENT_ID == settings.PSC_AUDIENCE,
+            "DMP_PSC_CLIENT_ID et DMP_PSC_AUDIENCE doivent différer : sinon un jeton d'identité ouvre l'API.",
+            "E018",
+        ),
+        (not settings.PSC_CLIENT_SECRET, "DMP_PSC_CLIENT_SECRET manque.", "E019"),
+        (
+            not settings.PSC_DISCOVERY.startswith("https://"),
+            "DMP_PSC_DISCOVERY doit être une adresse https.",
+            "E020",
+        ),
+        (
+            not settings.PORTAL_URL.startswith("https://"),
+            "DMP_PORTAL_URL doit être une adresse https : Pro Santé Connect y renvoie les professionnels.",
+            "E021",
+        ),
+    ]
