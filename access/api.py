@@ -22,7 +22,7 @@ from rest_framework.views import APIView, exception_handler
 from access import gate, grants, opening, problems
 from access.gate import Caller
 from access.models import DossierGrant, Professional
-from access.policy import Act, Facts
+from access.facts import Act, Facts
 from audit.trail import Event, TrailDown
 from patients import notices
 from patients.models import Notice

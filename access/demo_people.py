@@ -18,7 +18,7 @@ from django.utils import timezone
 from access import gate, grants, registers
 from access.gate import Caller
 from access.models import CaisseGroupGrant, Professional, Representation, User
-from access.policy import Act, Role
+from access.facts import Act, Role
 from audit.trail import SYSTEM, Actor, ActorKind, Event
 from patients import dossiers, ins
 from patients import registers as insured_registers

@@ -19,7 +19,7 @@ from django.shortcuts import redirect, render
 from access import gate
 from access.gate import Caller, Entry
 from access.models import Representation, User
-from access.policy import Act
+from access.facts import Act
 from access.words import polite, refusal_to_holder
 from audit.trail import Actor, ActorKind, Event, TrailDown
 

@@ -27,7 +27,7 @@ from rest_framework.request import Request
 from access.gate import Caller
 from access.grants import account_of
 from access.models import Professional, User
-from access.policy import Role
+from access.facts import Role
 from audit.trail import Actor, ActorKind
 
 LEEWAY = 30  # seconds of clock difference admitted between the issuer and us

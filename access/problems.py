@@ -1,6 +1,6 @@
 """What the professionals' interface answers when it does not do what was asked: one sentence, what to do."""
 
-from access.policy import Ground
+from access.facts import Ground
 
 # ground of a refusal -> what happened and what to do
 REFUSALS: dict[str, str] = {

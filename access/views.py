@@ -17,7 +17,7 @@ from access import directory, grants, holder, overview, profile
 from access.forms import Authorisation, Contacts, Emergency, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
-from access.policy import Act
+from access.facts import Act
 from access.words import polite
 from audit.trail import Event
 from patients.models import Patient

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from access.policy import Ground
+from access.facts import Ground
 from audit.trail import ActorKind, Event
 from patients import terms
 

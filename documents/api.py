@@ -21,7 +21,7 @@ from access import gate
 from access import problems as words
 from access.api import bounded
 from access.gate import Absent, Caller, Entry, Refused
-from access.policy import Act, Ground
+from access.facts import Act, Ground
 from audit.trail import Event, TrailDown
 from documents import antivirus, entries
 from documents.masking import Forbidden

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 
 from access import gate
 from access.gate import Entry
-from access.policy import Act, decide
+from access.facts import Act
+from access.policy import decide
 from audit import trail
 from audit.trail import Event
 from documents import acts, entries, masking

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from access import gate
 from access.api import status_of
 from access.gate import Absent, Entry
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents import acts, contents, deposits
 from documents.api import FhirView, answer, hidden, opened

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from access import gate
 from access.gate import Absent, Entry
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents import acts, deposits, entries, searches
 from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, split, with_number

@@ -6,7 +6,7 @@ Each is called inside the door, on a document found in the actor's scope, and tr
 from django.core.exceptions import ValidationError
 
 from access.gate import Entry
-from access.policy import Role
+from access.facts import Role
 from audit.trail import Event
 from documents.acts import revise, trace
 from documents.models import Document

@@ -48,6 +48,8 @@ class DocumentQuerySet(models.QuerySet["Document"]):
     def within(self, scope: "Scope") -> "DocumentQuerySet":
         """The documents that exist for whoever has this scope: the SQL twin of `Scope.covers`."""
         rows = self.filter(dossier_id=scope.dossier_id).exclude(state=Document.State.DELETED)
+        if scope.only_secret:
+            rows = rows.filter(secret=True)
         mine = Q(author_ids__contains=[scope.author]) if scope.author else Q(pk__in=[])
         if scope.documents:
             mine |= Q(pk__in=scope.documents)
@@ -55,7 +57,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         if scope.types is not None:
             common &= Q(type_code__in=scope.types)
         if not scope.masked:
-            common &= Q(masked=False)
+            common &= Q(masked=False) | Q(masked_until__lte=scope.at)
         if not scope.withheld:
             common &= Q(withheld=False) | Q(visible_from__lte=scope.at)
         if not scope.secret:
@@ -122,6 +124,7 @@ class Document(DossierScoped):
 
     confidentiality = models.CharField("confidentialité", max_length=1, default="N")  # N, R, V
     masked = models.BooleanField("masqué aux professionnels", default=False)  # MASQUE_PS
+    masked_until = models.DateTimeField("masqué jusqu'au", null=True)  # past it, masked no longer: no job needed
     withheld = models.BooleanField("non visible du patient", default=False)  # INVISIBLE_PATIENT
     visible_from = models.DateTimeField("visible du patient le", null=True)  # R1111-53, set when withheld
     secret = models.BooleanField("non visible des représentants", default=False)  # INVISIBLE_REPRESENTANTS_LEGAUX
@@ -162,6 +165,11 @@ class Document(DossierScoped):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_masked(self) -> bool:
+        """Masked to professionals now: a mask may have an end (features S41)."""
+        return self.masked and (self.masked_until is None or self.masked_until > timezone.now())
 
     @property
     def visible_to_holder(self) -> bool:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import gate, holder, overview
 from access.gate import Entry
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents import activity, bodies, content, contents, shelf, trends
 from documents.acts import trace

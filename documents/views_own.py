@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from access import holder, overview
 from access.gate import Absent
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents import acts, antivirus, masking, own, shelf
 from documents.forms import OwnDocument

@@ -174,6 +174,7 @@ class Dossier(models.Model):
     allows_break_glass = models.BooleanField("bris de glace admis", default=True)
     allows_regulation = models.BooleanField("consultation par le SAMU-Centre 15 admise", default=True)
     shows_masked_in_emergency = models.BooleanField("documents masqués visibles en urgence", default=False)
+    masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False)
 
     history = history()
 
@@ -321,6 +322,13 @@ class Notice(DossierScoped):
         DOCUMENT_ADDED = "document_added", "Un document a été ajouté à votre dossier"
         ACCESS = "access", "Votre dossier a été consulté"
         ACCESS_GRANTED = "access_granted", "Un professionnel peut consulter votre dossier"
+        CONSENT_ASKED = "consent_asked", "Un professionnel demande votre accord"
+        EMERGENCY = "emergency", "Votre dossier a été ouvert en urgence"
+        NEWS = "news", "Votre dossier a été mis à jour : parlez-en avec votre médecin"  # R1111-53, within two weeks
+        DOCUMENT_SHOWN = "document_shown", "Un document est maintenant visible dans votre dossier"
+        MAJORITY = "majority", "Vous êtes majeur : votre dossier est à vous"
+        CARER = "carer", "Une personne peut vous aider à suivre votre dossier"
+        CONTEST_ANSWERED = "contest_answered", "Une réponse à votre contestation"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)

@@ -22,7 +22,7 @@ from access.models import (
     Structure,
     User,
 )
-from access.policy import Role
+from access.facts import Role
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind
 from documents.models import Document

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from access import gate, grants
 from access.gate import Absent, Refused
-from access.policy import Act, Ground
+from access.facts import Act, Ground
 from audit.models import Trace
 from audit.trail import Event, TrailDown
 from documents.models import Document

@@ -10,7 +10,9 @@ import uuid
 
 import pytest
 
-from access.policy import Act, Facts, Ground, Role, decide
+from access.facts import Act, Facts, Ground, Role
+
+from access.policy import decide
 from tests.factories import READABLE
 
 DOSSIER = uuid.uuid4()

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import gate
-from access.policy import Act
+from access.facts import Act
 from audit import trail
 from audit.models import Trace
 from audit.trail import Event

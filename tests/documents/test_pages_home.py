@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import gate
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents import views
 from tests import factories as make

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from access import gate
-from access.policy import Act
+from access.facts import Act
 from audit.models import Trace
 from audit.trail import Event
 from documents import contents
