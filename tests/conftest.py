@@ -2,12 +2,12 @@
 
 import datetime as dt
 import io
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connections
 from rest_framework.test import APIClient
 
@@ -50,9 +50,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_places(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Contents and mails of a test stay with it."""
+    """Contents, mails and counters of a test stay with it."""
     settings.MEDIA_ROOT = tmp_path_factory.mktemp("media")
-    cache.clear()
+    # Counters too: emptying the cache would empty that of the tests that run beside this one.
+    settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": uuid.uuid4().hex}}
     yield
 
 
