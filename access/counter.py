@@ -4,7 +4,6 @@ Nothing medical is here, and the database role of this process could not read it
 in the session: no number and no name stand in an address. Every search and every sheet leaves a trace.
 """
 
-import datetime as dt
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -195,7 +194,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
             dossier_id=dossier.pk if dossier else None,
             object_kind="person",
         )
-    today = timezone.localdate()
+    today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
     ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in OPENING_WAYS]
     return _render(
         request,
@@ -204,23 +203,13 @@ def sheet(request: HttpRequest) -> HttpResponse:
         person=person,
         number_end=person.ins.matricule[-5:],
         dossier=dossier,
-        days_left=_days_left(dossier),
+        days_left=(due - today).days if due else None,
         ways=ways,
         rule=dossiers.may_open(person, Channel.COUNTER, today),
     )
 
 
 OPENING_WAYS = (Channel.COUNTER, Channel.WEB, Channel.PROFESSIONAL, Channel.PHARMACY)
-
-
-def _days_left(dossier: Dossier | None) -> int | None:
-    """Days before the destruction of a closed dossier: ten civil years from its closing (L1111-18)."""
-    if dossier is None or dossier.closed_at is None:
-        return None
-    closed = timezone.localdate(dossier.closed_at)
-    leap = (closed.month, closed.day) == (2, 29)
-    due = dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
-    return (due - timezone.localdate()).days
 
 
 @page

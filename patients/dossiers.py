@@ -148,6 +148,18 @@ def _create(
     return dossier
 
 
+def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
+    """The day a closed dossier is destroyed: ten civil years after its closing, in Paris (article L1111-18).
+
+    A term that falls on a day that does not exist is put off, never brought forward: 29 February gives 1 March.
+    """
+    if closed_at is None:
+        return None
+    closed = timezone.localdate(closed_at)
+    leap = (closed.month, closed.day) == (2, 29)
+    return dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
+
+
 def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor) -> Dossier:
     """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
     with transaction.atomic():
