@@ -19,11 +19,6 @@ LIST = reverse("documents:list")
 SHOWN = re.compile(r'href="/documents/([0-9a-f-]{36})/"')
 
 
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
 def shown(client, url=LIST):
     answer = client.get(url)
     assert answer.status_code == 200
