@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from allauth.account.authentication import get_authentication_records
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from access import gate
+from access import gate, sessions
 from access.gate import Caller, Entry
 from access.models import Representation, User
 from access.policy import Act
 from access.words import polite, refusal_to_holder
-from audit.trail import Actor, ActorKind, Event, TrailDown
+from audit.trail import ActorKind, Event, TrailDown
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -97,9 +96,7 @@ def dossier_of(request: HttpRequest) -> uuid.UUID:
 def caller(request: HttpRequest) -> Caller:
     """The person at the gate; her quality (holder, representative) is found there."""
     user = person(request)
-    methods = [str(record["method"]) for record in get_authentication_records(request, user)]
-    means = "+".join(dict.fromkeys(methods)) or "compte"
-    return Caller(user, Actor(ActorKind.HOLDER, str(user.pk), str(user), means=means[:40]))
+    return Caller(user, user.actor(ActorKind.HOLDER, means=sessions.means_of(request, user)))
 
 
 def enter(request: HttpRequest, act: Act, event: Event, **options: Any) -> AbstractContextManager[Entry]:

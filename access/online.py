@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.models import Representation, User
+from access.sessions import trace_opening
 from audit import trail
 from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 from patients import dossiers, ins, online
@@ -193,6 +194,7 @@ def agree(request: HttpRequest) -> HttpResponse:
         request.session.pop(SESSION_KEY, None)
         if user is None:
             return redirect("account_login")
+        trace_opening(request, user)
         login(request, user, BACKEND)
         return redirect("home")
     return _page(request, "access/online/agree.html", form, person=person)

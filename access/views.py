@@ -228,7 +228,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
 def emergency(request: HttpRequest) -> HttpResponse:
     form = Emergency(request.POST)  # boxes that are not ticked are not sent: an empty form is an answer
     if request.method == "POST" and form.is_valid():
-        with holder.enter(request, Act.MANAGE, Event.CONTACT_CHANGED, lock=True) as entry:
+        with holder.enter(request, Act.MANAGE, Event.EMERGENCY_CHANGED, lock=True) as entry:
             profile.change_emergency(entry, **form.cleaned_data)
         messages.success(request, "Vos choix pour les urgences sont enregistrés.")
         return redirect("profile")

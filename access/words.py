@@ -68,6 +68,7 @@ ACTS: dict[str, Act] = {
     Event.SHEET_READ: Act("consulté la fiche d'identité", "consulter la fiche d'identité"),
     Event.IDENTITY_SEARCHED: Act("recherché cette identité", "rechercher cette identité"),
     Event.CONTACT_CHANGED: Act("changé {setting}", "changer {setting}"),
+    Event.EMERGENCY_CHANGED: Act("changé {setting}", "changer {setting}"),
     Event.REPRESENTATION_ADDED: Act("enregistré un représentant légal", "enregistrer un représentant légal"),
     Event.OPENING_ASKED: Act(
         "demandé en ligne l'ouverture de ce dossier", "demander en ligne l'ouverture de ce dossier"

@@ -89,6 +89,7 @@ class Event(StrEnum):
     SHEET_READ = "sheet_read"
     IDENTITY_SEARCHED = "identity_searched"
     CONTACT_CHANGED = "contact_changed"
+    EMERGENCY_CHANGED = "emergency_changed"
     REPRESENTATION_ADDED = "representation_added"
     OPENING_ASKED = "opening_asked"
     SIGNED_IN = "signed_in"

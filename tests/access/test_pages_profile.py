@@ -15,8 +15,8 @@ def dossier(code_tables):
     return make.DossierFactory()
 
 
-def changes(dossier):
-    return list(Trace.objects.about(dossier.pk).filter(event="contact_changed").values_list("detail", flat=True))
+def changes(dossier, event="contact_changed"):
+    return list(Trace.objects.about(dossier.pk).filter(event=event).values_list("detail", flat=True))
 
 
 def test_only_the_end_of_the_number_is_shown(holder_client, dossier):
@@ -61,7 +61,8 @@ def test_the_emergency_switches_are_three_boxes(holder_client, dossier):
     assert (dossier.allows_break_glass, dossier.allows_regulation) == (False, True)
     assert dossier.shows_masked_in_emergency is False
     assert dossier.history.latest().allows_break_glass is False
-    assert changes(dossier) == [
+    assert changes(dossier) == []
+    assert changes(dossier, "emergency_changed") == [
         {"setting": "urgence", "changed": ["allows_break_glass"], "allows_break_glass": False}
     ]
 

@@ -1,13 +1,17 @@
 """Signing in through the real pages: passphrase, then a mailed code; or passphrase, then the application's code."""
 
+import datetime as dt
 import re
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
+from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
-from audit.models import Trace
+from access.models import Representation
+from audit.models import NO_DOSSIER, Trace
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +97,59 @@ def test_the_mailed_code_alone_opens_nothing(client, holder, mailoutbox):
     answer = client.post("/compte/login/code/", {"email": holder.email})
     assert answer.status_code == 404
     assert not mailoutbox
+
+
+def openings():
+    traces = Trace.objects.filter(event="signed_in").order_by("dossier_id")
+    return [(one.dossier_id, one.actor_kind, one.actor_id, one.means) for one in traces]
+
+
+def enter(client, holder, mailoutbox):
+    enter_passphrase(client, holder)
+    client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[-1])})
+
+
+def test_opening_a_session_is_traced_in_each_dossier_one_may_look_at(client, holder, mailoutbox):
+    """As holder of one's own, as representative of a child's; not where the right has ended, nor as a carer."""
+    own = Representation.objects.get(user=holder).dossier
+    child, former, cared_for, stranger = make.DossierFactory.create_batch(4)
+    for dossier, role, until in [
+        (child, "parent", None),
+        (former, "guardian", timezone.now() - dt.timedelta(days=1)),
+        (cared_for, "carer", None),
+    ]:
+        Representation.objects.create(
+            dossier=dossier, user=holder, role=role, recorded_by="test", since=dossier.opened_at, until=until
+        )
+    enter(client, holder, mailoutbox)
+    assert signed_in(client)
+    who = (str(holder.pk), "password+code")
+    assert openings() == sorted([(own.pk, "holder", *who), (child.pk, "representative", *who)])
+    assert not Trace.objects.about(stranger.pk).exists()
+
+
+def test_a_passphrase_without_its_code_leaves_no_opening(client, holder):
+    enter_passphrase(client, holder)
+    assert openings() == []
+
+
+def test_an_agent_s_opening_concerns_no_dossier(client, holder, mailoutbox):
+    holder.kind = "agent"
+    holder.save()
+    enter(client, holder, mailoutbox)
+    assert openings() == [(NO_DOSSIER, "counter", str(holder.pk), "password+code")]
+
+
+def test_no_trace_no_session(client, holder, mailoutbox):
+    """The trail's table refuses, as when its partition is missing."""
+    enter_passphrase(client, holder)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_trace ADD CONSTRAINT shut CHECK (event <> 'signed_in') NOT VALID")
+    answer = client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
+    assert answer.status_code == 503
+    assert not signed_in(client)
+
+
+def test_the_holder_reads_that_a_session_was_opened(client, holder, mailoutbox):
+    enter(client, holder, mailoutbox)
+    assert "ouvert une session" in client.get(reverse("activity")).content.decode()
