@@ -11,7 +11,7 @@ from django.utils import timezone
 from guardian.mixins import GuardianUserMixin
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from audit.scoped import DossierScoped, history, uuid7
+from audit.scoped import DossierRouted, DossierScoped, history, uuid7
 from audit.trail import Actor, ActorKind
 from patients.models import Caisse, Dossier
 
@@ -190,11 +190,13 @@ class Representation(DossierScoped):
         return f"{self.get_role_display()} : {self.user}"
 
 
-class DossierGrant(UserObjectPermissionBase):
+class DossierGrant(DossierRouted, UserObjectPermissionBase):
     """A guardian object permission on a dossier, with what the law asks of a right: dates, source, author.
 
     `consult_dossier`: authorised professional; `consult_masked`: treating doctor. One row says it once.
     """
+
+    dossier_key = "content_object_id"  # guardian's name of the column dossier_id
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     content_object = models.ForeignKey(Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants")

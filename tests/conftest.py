@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.backends.signals import connection_created
 from rest_framework.test import APIClient
 
 from access import demo_issuer
 from access.models import Professional
 from access.roles import grants_for
 from tests import factories
+from tests.one_dossier import guard
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -46,6 +48,20 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
                 cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
                 for statement in grants_for(alias, [name for (name,) in cursor.fetchall()]):
                     cursor.execute(statement)
+        with connections["default"].cursor() as cursor:
+            guard.learn(cursor)
+        guard.watch(connections["default"])
+        connection_created.connect(guard.watch)
+
+
+@pytest.fixture(autouse=True)
+def _one_dossier() -> Iterator[None]:
+    """Scale rule R6: what the product asked during a test named its dossier."""
+    guard.found.clear()
+    yield
+    found, guard.found[:] = sorted(set(guard.found)), []
+    if found:
+        pytest.fail("R6, sans dossier :\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.fixture(autouse=True)
