@@ -26,7 +26,7 @@ from audit import trail
 from audit.trail import Event
 from patients import dossiers, ins
 from patients.dossiers import Agreement, AlreadyThere
-from patients.models import Caisse, Channel, Dossier, InsuredPerson, identity_of
+from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
@@ -86,6 +86,17 @@ class Open(CounterForm):
         label="Elle accepte la consultation en urgence (bris de glace)", required=False
     )
     allows_regulation = forms.BooleanField(label="Elle accepte la consultation par le SAMU-Centre 15", required=False)
+
+
+class Contact(CounterForm):
+    """Where the holder is reached. The identity is not here: it comes from the INS, and only from there."""
+
+    email = forms.EmailField(label="Courriel", required=False)
+    phone = forms.RegexField(
+        r"^\+?[0-9 .\-]{6,20}$", label="Téléphone", required=False, max_length=20, help_text="06 12 34 56 78"
+    )
+    address = forms.CharField(label="Adresse postale", required=False, max_length=300)
+    postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
 
 
 def agent_of(request: HttpRequest) -> User:
@@ -234,6 +245,27 @@ def open_dossier(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Le dossier est ouvert.")
         return redirect("counter_sheet")
     return _render(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def contact(request: HttpRequest) -> HttpResponse:
+    """The contacts on the sheet of an open dossier. History keeps who changed what; the trace repeats no contact."""
+    person = person_of(request)
+    dossier = dossier_of(person) if person else None
+    if person is None or dossier is None or not dossier.is_open:
+        return redirect("counter_sheet" if person else "counter_find")
+    patient = Patient.objects.get(dossier=dossier)
+    initial = {name: getattr(patient, name) for name in Contact.base_fields}
+    form = Contact(request.POST or None, initial=initial)
+    by = agent_of(request).actor()
+    if request.method == "POST" and form.is_valid():
+        changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
+        messages.success(request, "Les coordonnées sont enregistrées." if changed else "Rien n'a changé.")
+        return redirect("counter_sheet")
+    with transaction.atomic(durable=True):
+        trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
+    return _render(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
 
 
 def _render(request: HttpRequest, template: str, **context: Any) -> HttpResponse:

@@ -21,6 +21,7 @@ urlpatterns = [
     path("guichet/", counter.find, name="counter_find"),
     path("guichet/personne/", counter.sheet, name="counter_sheet"),
     path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
+    path("guichet/coordonnees/", counter.contact, name="counter_contact"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="counter_find")),
 ]

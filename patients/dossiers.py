@@ -148,6 +148,28 @@ def _create(
     return dossier
 
 
+CONTACTS = ("email", "phone", "address", "postal_code")
+
+
+def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor) -> list[str]:
+    """Where the holder is reached, as she said it at the counter: the names of what changed, never the identity.
+
+    The trace says which contacts changed; their values stand in the history alone.
+    """
+    with transaction.atomic():
+        Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id, state=Dossier.State.OPEN)
+        patient = Patient.objects.get(dossier_id=dossier_id)
+        changed = [name for name in CONTACTS if name in wanted and getattr(patient, name) != wanted[name]]
+        for name in changed:
+            setattr(patient, name, wanted[name])
+        if changed:
+            patient._history_user = by  # type: ignore[attr-defined]
+            patient.save(update_fields=changed)
+            detail = {"setting": "contacts", "changed": changed}
+            trail.record(Event.CONTACT_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
+    return changed
+
+
 def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     """The day a closed dossier is destroyed: ten civil years after its closing, in Paris (article L1111-18).
 
