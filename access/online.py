@@ -22,7 +22,7 @@ from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 from patients import dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Channel, Dossier, OpeningRequest
-from patients.tasks import send_opening_code, write_opening_letter
+from patients.tasks import send_opening_code
 
 SESSION_KEY = "opening"
 ASKED_AN_HOUR = 10
@@ -158,7 +158,6 @@ def _proven(request: HttpRequest, found: OpeningRequest) -> HttpResponse:
     request.session.cycle_key()
     request.session[SESSION_KEY] = {"id": str(found.pk), "confirmed": True}
     if found.state == OpeningRequest.State.LETTER:
-        write_opening_letter.delay_on_commit(str(found.pk))
         return redirect("opening_posted")
     return redirect("opening_agree")
 

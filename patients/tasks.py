@@ -1,5 +1,4 @@
 import uuid
-from pathlib import Path
 
 from celery import shared_task
 from django.conf import settings
@@ -9,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from patients import online
-from patients.models import Notice, OpeningRequest
+from patients.models import Notice
 
 BATCH, TRIES = 200, 10
 
@@ -53,22 +52,3 @@ def send_opening_code(request_id: str) -> None:
     request, link, code = made
     context = {"portal": settings.PORTAL_URL, "link": link, "code": f"{code[:3]} {code[3:]}", "id": request.pk}
     send_mail("Ouvrir votre dossier", render_to_string("emails/opening_code.txt", context), None, [request.email])
-
-
-@shared_task
-def write_opening_letter(request_id: str) -> None:
-    """The letter with the code that completes an opening, as a PDF for the operator to post (MEDIA_ROOT/letters)."""
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
-
-    request = OpeningRequest.objects.select_related("insured").filter(pk=request_id, state="letter").first()
-    if request is None:
-        return
-    code = online.make_letter_code(request)
-    context = {"person": request.insured, "code": f"{code[:5]} {code[5:]}", "portal": settings.PORTAL_URL}
-    page = HTML(
-        string=render_to_string("pdf/opening_letter.html", context), url_fetcher=URLFetcher(allowed_protocols=())
-    )
-    folder = Path(settings.MEDIA_ROOT) / "letters"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    page.write_pdf(folder / f"{request.pk}.pdf", pdf_variant="pdf/ua-1")

@@ -8,6 +8,7 @@ from django.core import mail
 
 from access.models import Representation, User
 from audit.models import Trace
+from patients import letters
 from patients.models import Dossier, OpeningRequest, OpeningRule
 from tests import factories as make
 
@@ -62,13 +63,12 @@ def test_who_is_unknown_gets_the_same_answer_and_no_mail(client, person):
     assert client.post("/ouvrir/code/", {"code": "123456"}).status_code == 422
 
 
-def test_another_address_than_the_one_on_file_waits_for_a_letter(client, person, settings):
+def test_another_address_than_the_one_on_file_waits_for_a_letter(client, person):
     ask(client, person, email="autre@example.org")
     assert client.post("/ouvrir/code/", {"code": code()}).headers["Location"] == "/ouvrir/courrier/envoye/"
     assert client.post("/ouvrir/accord/", AGREE).headers["Location"] == "/ouvrir/"
     assert not Dossier.objects.exists()
-    letter = settings.MEDIA_ROOT / "letters" / f"{OpeningRequest.objects.get().pk}.pdf"
-    assert letter.read_bytes().startswith(b"%PDF")
+    assert [one.email for one in letters.waiting()] == ["autre@example.org"]
 
 
 def test_the_code_of_the_letter_completes_the_opening(client, person):
