@@ -25,7 +25,7 @@ PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 ACROSS = {
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
     "access/sessions.py:trace_opening": "the same, when the session opens",
-    "documents/api_change.py:visible": "PDSm's conditional PATCH names a document and no dossier; the gate decides each",
+    "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/sweep.py:sweep": "every night, every file against every row",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
 }
