@@ -115,7 +115,7 @@ class User(GuardianUserMixin, AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = None  # type: ignore[assignment]
-    email = models.EmailField("courriel", unique=True, null=True)  # type: ignore[assignment]
+    email = models.EmailField("adresse e-mail", unique=True, null=True)  # type: ignore[assignment]
     kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
     professional = models.OneToOneField(
         Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"

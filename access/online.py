@@ -42,7 +42,7 @@ class Ask(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "postal-code"}),
         error_messages={"invalid": "Un code postal a cinq chiffres."},
     )
-    email = forms.EmailField(label="Courriel", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
     def clean_number(self) -> str:
         return ins.check(self.cleaned_data["number"]).matricule
@@ -57,7 +57,7 @@ class Code(forms.Form):
 
 
 class Letter(forms.Form):
-    email = forms.EmailField(label="Le courriel que vous aviez donné")
+    email = forms.EmailField(label="L'adresse e-mail que vous aviez donnée")
     code = forms.CharField(label="Le code du courrier", help_text="Dix lettres et chiffres.", max_length=20)
 
 
@@ -78,16 +78,16 @@ class Agree(forms.Form):
         choices=YES_NO,
         widget=forms.RadioSelect,
     )
-    passphrase = forms.CharField(
-        label="Phrase de passe",
-        help_text="Douze caractères au moins : quatre mots au hasard font une bonne phrase.",
+    password = forms.CharField(
+        label="Mot de passe",
+        help_text="Douze caractères au moins : quatre mots au hasard conviennent bien.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def clean_passphrase(self) -> str:
-        phrase: str = self.cleaned_data["passphrase"]
-        password_validation.validate_password(phrase)
-        return phrase
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        password_validation.validate_password(password)
+        return password
 
 
 def _too_many(request: HttpRequest) -> bool:
@@ -171,7 +171,7 @@ def posted(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def agree(request: HttpRequest) -> HttpResponse:
-    """Information, express consent, passphrase: then the dossier, the account and its link are one transaction."""
+    """Information, express consent, password: then the dossier, the account and its link are one transaction."""
     asked = request.session.get(SESSION_KEY) or {}
     found = OpeningRequest.objects.select_related("insured__regime", "insured__caisse").filter(
         pk__in=[asked["id"]] if asked else [], state=OpeningRequest.State.CONFIRMED
@@ -208,14 +208,14 @@ def _open(opening: OpeningRequest, data: dict[str, Any]) -> User | None:
         person = opening.insured
         user = known or User.objects.create_user(
             opening.email,
-            data["passphrase"],
+            data["password"],
             first_name=person.given_names.split()[0].title(),
             last_name=(person.used_family or person.birth_family).title(),
         )
         EmailAddress.objects.get_or_create(
             user=user, email=opening.email, defaults={"verified": True, "primary": True}
         )
-        by = Actor(ActorKind.HOLDER, str(user.pk), str(user), means="courriel")
+        by = Actor(ActorKind.HOLDER, str(user.pk), str(user), means="e-mail")
         dossier = dossiers.open_for(
             person,
             agreement=agreement,
