@@ -151,6 +151,29 @@ class User(GuardianUserMixin, AbstractUser):
         return Actor(kind or default, str(self.pk), str(self), means=fields.pop("means", "compte"), **fields)
 
 
+class Recovery(models.Model):
+    """An account whose password was remade by e-mail: its mailbox alone must not open it.
+
+    Until `restored_at`, signing in wants a code handed over at the counter or posted, or a second factor of
+    the account's own. A sign-in begun before `asked_at` is void: it knew another password.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="recovery")
+    asked_at = models.DateTimeField("depuis", default=timezone.now)
+    restored_at = models.DateTimeField("accès retrouvé le", null=True)
+    code_digest = models.BinaryField("empreinte du code", max_length=32, null=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    expires_at = models.DateTimeField("code valable jusqu'au", null=True)
+    posted_at = models.DateTimeField("dernière lettre", null=True)
+
+    class Meta:
+        verbose_name = "accès à retrouver"
+        verbose_name_plural = "accès à retrouver"
+
+    def __str__(self) -> str:
+        return f"Depuis le {self.asked_at:%d/%m/%Y}"
+
+
 class RunningQuerySet(models.QuerySet[Any]):
     """Rows that hold at a moment: past `until` they are nothing, with no job needed."""
 

@@ -1,5 +1,6 @@
 """The pages that open a dossier online, before there is any account; then the account itself."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -7,7 +8,6 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.models import Representation, User
-from audit import trail
+from audit import limits, trail
 from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 from patients import dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
@@ -90,10 +90,8 @@ class Agree(forms.Form):
         return password
 
 
-def _too_many(request: HttpRequest) -> bool:
-    key = f"opening:{request.META.get('REMOTE_ADDR', '')}:{timezone.now():%d%H}"
-    cache.add(key, 0, 3600)
-    return cache.incr(key) > ASKED_AN_HOUR
+def _too_many() -> bool:
+    return limits.recent(Event.OPENING_ASKED, ANONYMOUS, dt.timedelta(hours=1)) >= ASKED_AN_HOUR
 
 
 @login_not_required
@@ -101,7 +99,7 @@ def _too_many(request: HttpRequest) -> bool:
 def ask(request: HttpRequest) -> HttpResponse:
     form = Ask(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if _too_many(request):
+        if _too_many():
             form.add_error(None, "Trop de demandes depuis cet endroit : recommencez dans une heure.")
         else:
             data = form.cleaned_data

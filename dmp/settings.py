@@ -187,6 +187,11 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "access.accounts.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "access.account_forms.SignIn",
+    "reset_password": "access.account_forms.ForgottenPassword",
+    "reset_password_from_key": "access.account_forms.NewPassword",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

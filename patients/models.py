@@ -321,6 +321,8 @@ class Notice(DossierScoped):
         DOCUMENT_ADDED = "document_added", "Un document a été ajouté à votre dossier"
         ACCESS = "access", "Votre dossier a été consulté"
         ACCESS_GRANTED = "access_granted", "Un professionnel peut consulter votre dossier"
+        PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
+        ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)

@@ -78,6 +78,22 @@ class Migration(migrations.Migration):
             bases=(guardian.mixins.GuardianUserMixin, models.Model),
         ),
         migrations.CreateModel(
+            name='Recovery',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='recovery', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('asked_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='depuis')),
+                ('restored_at', models.DateTimeField(null=True, verbose_name='accès retrouvé le')),
+                ('code_digest', models.BinaryField(max_length=32, null=True, verbose_name='empreinte du code')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='essais')),
+                ('expires_at', models.DateTimeField(null=True, verbose_name="code valable jusqu'au")),
+                ('posted_at', models.DateTimeField(null=True, verbose_name='dernière lettre')),
+            ],
+            options={
+                'verbose_name': 'accès à retrouver',
+                'verbose_name_plural': 'accès à retrouver',
+            },
+        ),
+        migrations.CreateModel(
             name='HistoricalBlock',
             fields=[
                 ('id', models.UUIDField(db_index=True, default=audit.scoped.uuid7, editable=False)),

@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.UUIDField(default=audit.scoped.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('dossier_opened', 'Votre dossier médical partagé est ouvert'), ('document_added', 'Un document a été ajouté à votre dossier'), ('access', 'Votre dossier a été consulté'), ('access_granted', 'Un professionnel peut consulter votre dossier')], max_length=30, verbose_name='objet')),
+                ('kind', models.CharField(choices=[('dossier_opened', 'Votre dossier médical partagé est ouvert'), ('document_added', 'Un document a été ajouté à votre dossier'), ('access', 'Votre dossier a été consulté'), ('access_granted', 'Un professionnel peut consulter votre dossier'), ('password_reset', 'Le mot de passe de votre espace a été refait'), ('access_code', "Un code pour retrouver l'accès à votre espace a été donné")], max_length=30, verbose_name='objet')),
                 ('email', models.EmailField(max_length=254, verbose_name='destinataire')),
                 ('bucket', models.SmallIntegerField(default=0, verbose_name='lot')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='créé le')),
