@@ -208,7 +208,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Dossier médical partagé"
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # not in Redis: a session outlives it
 SESSION_COOKIE_NAME = "dmp_backoffice" if ROLE == "backoffice" else "dmp_portal"
 SESSION_COOKIE_AGE = 15 * 60  # seconds without activity (rules.md section 9)
 SESSION_SAVE_EVERY_REQUEST = True

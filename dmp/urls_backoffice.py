@@ -11,9 +11,11 @@ from dmp import pages
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.index_title = "Guichet"
 
+handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
+    path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
