@@ -1,6 +1,7 @@
 """A mailbox alone never opens an account: after a password remade by e-mail, a way that is not the mailbox."""
 
 import datetime as dt
+import io
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.urls import clear_url_caches, reverse
 from django.utils import timezone
@@ -305,3 +307,12 @@ def test_the_counter_gives_nothing_to_an_account_of_another_dossier(counter, hol
 def test_many_codes_in_a_minute_are_stopped(counter, holder, time_machine):
     time_machine.move_to(timezone.now(), tick=False)
     assert [give(counter, holder).status_code for _ in range(6)] == [200] * 5 + [422]
+
+
+# -- staff: no counter for them ------------------------------------------------------------------------------
+def test_the_operator_gives_a_code_to_staff_only(holder, agent):
+    out = io.StringIO()
+    call_command("access_code", agent.email, stdout=out)
+    assert recovery.confirm(agent, out.getvalue().strip())
+    with pytest.raises(CommandError, match="au guichet"):
+        call_command("access_code", holder.email)
