@@ -20,6 +20,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_login_stages(self) -> list[str]:
+        return [*super().get_login_stages(), "access.sign_in.CounterCodeStage"]
+
     def is_login_by_code_required(self, login: Login) -> bool:
         """Two factors, not three: who has an application of codes or a key gets no code by e-mail."""
         if login.user is not None and is_mfa_enabled(login.user, SECOND_FACTORS):

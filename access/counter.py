@@ -4,6 +4,7 @@ Nothing medical is here, and the database role of this process could not read it
 in the session: no number and no name stand in an address. Every search and every sheet leaves a trace.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.contrib import admin, messages
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -21,8 +21,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
+from access import recovery
 from access.models import CaisseGroupGrant, User
-from audit import trail
+from audit import limits, trail
 from audit.trail import Event
 from patients import dossiers, ins
 from patients.dossiers import Agreement, AlreadyThere
@@ -91,7 +92,7 @@ class Open(CounterForm):
 class Contact(CounterForm):
     """Where the holder is reached. The identity is not here: it comes from the INS, and only from there."""
 
-    email = forms.EmailField(label="Courriel", required=False)
+    email = forms.EmailField(label="Adresse e-mail", required=False)
     phone = forms.RegexField(
         r"^\+?[0-9 .\-]{6,20}$", label="Téléphone", required=False, max_length=20, help_text="06 12 34 56 78"
     )
@@ -145,7 +146,7 @@ def find(request: HttpRequest) -> HttpResponse:
             else ("Plusieurs personnes répondent : demandez le numéro de sécurité sociale.")
         )
         form.add_error(None, text)
-    return _render(request, "counter/find.html", form=form, title="Trouver une personne")
+    return show(request, "counter/find.html", form=form, title="Trouver une personne")
 
 
 def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]:
@@ -170,9 +171,8 @@ def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]
 
 def _not_too_many(request: HttpRequest, form: Find) -> bool:
     """A counter looks for one person at a time: a program that tries numbers is stopped."""
-    key = f"counter:{agent_of(request).pk}:{timezone.now():%H%M}"
-    cache.add(key, 0, 120)
-    if cache.incr(key) <= SEARCHES_A_MINUTE:
+    done = limits.recent(Event.IDENTITY_SEARCHED, agent_of(request).actor(), dt.timedelta(minutes=1))
+    if done < SEARCHES_A_MINUTE:
         return True
     form.add_error(None, "Trop de recherches en une minute : attendez un peu.")
     return False
@@ -207,13 +207,14 @@ def sheet(request: HttpRequest) -> HttpResponse:
         )
     today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
     ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in OPENING_WAYS]
-    return _render(
+    return show(
         request,
         "counter/sheet.html",
         title=str(person),
         person=person,
         number_end=person.ins.matricule[-5:],
         dossier=dossier,
+        accounts=recovery.accounts_of(dossier.pk) if dossier else [],
         days_left=(due - today).days if due else None,
         ways=ways,
         rule=dossiers.may_open(person, Channel.COUNTER, today),
@@ -244,7 +245,7 @@ def open_dossier(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Le dossier est ouvert.")
         return redirect("counter_sheet")
-    return _render(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
+    return show(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
 
 
 @page
@@ -265,9 +266,10 @@ def contact(request: HttpRequest) -> HttpResponse:
         return redirect("counter_sheet")
     with transaction.atomic(durable=True):
         trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
-    return _render(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
+    return show(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
 
 
-def _render(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+def show(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    """A page in the frame of the admin; 422 when its form is not right."""
     status = 422 if context.get("form") is not None and context["form"].errors else 200
     return render(request, template, admin.site.each_context(request) | context, status=status)

@@ -26,7 +26,7 @@ from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Caisse, Channel, Dossier, InsuredPerson
 
 HERE = Path(__file__).parent
-PASSPHRASE = "un cerisier dans la cour"  # noqa: S105 (printed for whoever tries the demonstration)
+PASSWORD = "un cerisier dans la cour"  # noqa: S105 (printed for whoever tries the demonstration)
 TOTP_SECRETS = {"agent": "KRUGKIDDMFYHI2LUNFZW45DFNRXW4ZLT", "operator": "MRSW23ZAN5YGK4TBORUW63RAMRWXAIDS"}
 
 MOREL, CARON, FERRAND, RIVIERE = "81000000018", "81000000026", "81000000034", "81000000059"
@@ -105,12 +105,12 @@ def dossier_of(person: Person) -> Dossier:
 def account(
     email: str, first: str, last: str, kind: User.Kind = User.Kind.PERSON, *, superuser: bool = False
 ) -> User:
-    """An account with a confirmed address and the passphrase of the demonstration."""
+    """An account with a confirmed address and the password of the demonstration."""
     user = User.objects.filter(email=email).first()
     if user is None:
         user = User.objects.create_user(
             email,
-            PASSPHRASE,
+            PASSWORD,
             first_name=first,
             last_name=last,
             kind=kind,

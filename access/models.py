@@ -115,7 +115,7 @@ class User(GuardianUserMixin, AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = None  # type: ignore[assignment]
-    email = models.EmailField("courriel", unique=True, null=True)  # type: ignore[assignment]
+    email = models.EmailField("adresse e-mail", unique=True, null=True)  # type: ignore[assignment]
     kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
     professional = models.OneToOneField(
         Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"
@@ -149,6 +149,29 @@ class User(GuardianUserMixin, AbstractUser):
         kinds = {"agent": ActorKind.COUNTER, "operator": ActorKind.OPERATOR}
         default = kinds.get(self.kind, ActorKind.HOLDER)
         return Actor(kind or default, str(self.pk), str(self), means=fields.pop("means", "compte"), **fields)
+
+
+class Recovery(models.Model):
+    """An account whose password was remade by e-mail: its mailbox alone must not open it.
+
+    Until `restored_at`, signing in wants a code handed over at the counter or posted, or a second factor of
+    the account's own. A sign-in begun before `asked_at` is void: it knew another password.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="recovery")
+    asked_at = models.DateTimeField("depuis", default=timezone.now)
+    restored_at = models.DateTimeField("accès retrouvé le", null=True)
+    code_digest = models.BinaryField("empreinte du code", max_length=32, null=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    expires_at = models.DateTimeField("code valable jusqu'au", null=True)
+    posted_at = models.DateTimeField("dernière lettre", null=True)
+
+    class Meta:
+        verbose_name = "accès à retrouver"
+        verbose_name_plural = "accès à retrouver"
+
+    def __str__(self) -> str:
+        return f"Depuis le {self.asked_at:%d/%m/%Y}"
 
 
 class RunningQuerySet(models.QuerySet[Any]):

@@ -73,6 +73,14 @@ ACTS: dict[str, Act] = {
     Event.OPENING_ASKED: Act(
         "demandé en ligne l'ouverture de ce dossier", "demander en ligne l'ouverture de ce dossier"
     ),
+    Event.PASSWORD_RESET: Act(
+        "refait par e-mail le mot de passe de l'espace en ligne", "refaire le mot de passe de l'espace en ligne"
+    ),
+    Event.ACCESS_CODE_GIVEN: Act(
+        "demandé un code pour retrouver l'accès à l'espace en ligne",
+        "demander un code pour retrouver l'accès à l'espace en ligne",
+    ),
+    Event.ACCESS_RESTORED: Act("retrouvé l'accès à l'espace en ligne", "retrouver l'accès à l'espace en ligne"),
     Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
 }

@@ -92,6 +92,9 @@ class Event(StrEnum):
     EMERGENCY_CHANGED = "emergency_changed"
     REPRESENTATION_ADDED = "representation_added"
     OPENING_ASKED = "opening_asked"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 (an event)
+    ACCESS_CODE_GIVEN = "access_code_given"
+    ACCESS_RESTORED = "access_restored"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
 

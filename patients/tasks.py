@@ -7,8 +7,8 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from patients import online
-from patients.models import Notice
+from patients import codes, letters, online
+from patients.models import Notice, OpeningRequest
 
 BATCH, TRIES = 200, 10
 
@@ -52,3 +52,13 @@ def send_opening_code(request_id: str) -> None:
     request, link, code = made
     context = {"portal": settings.PORTAL_URL, "link": link, "code": f"{code[:3]} {code[3:]}", "id": request.pk}
     send_mail("Ouvrir votre dossier", render_to_string("emails/opening_code.txt", context), None, [request.email])
+
+
+@shared_task
+def write_opening_letter(request_id: str) -> None:
+    """The letter with the code that completes an opening."""
+    request = OpeningRequest.objects.select_related("insured").filter(pk=request_id, state="letter").first()
+    if request is None:
+        return
+    code = codes.on_paper(online.make_letter_code(request))
+    letters.write(str(request.pk), "pdf/opening_letter.html", {"person": request.insured, "code": code})

@@ -16,6 +16,7 @@ from access import demo_issuer
 from access.models import Professional
 from access.roles import grants_for
 from tests import factories
+from tests.browser import CHROMIUM
 from tests.one_dossier import guard
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -109,6 +110,18 @@ def holder_client(client: Any) -> Callable[..., Any]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A telephone's browser."""
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched.new_page(viewport={"width": 360, "height": 740}, locale="fr-FR")
+        launched.close()
 
 
 @pytest.fixture

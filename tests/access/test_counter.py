@@ -159,6 +159,16 @@ def test_many_searches_in_a_minute_are_stopped(client, agent, time_machine):
     assert "Trop de recherches" in answers[-1].content.decode()
 
 
+def test_the_limit_needs_no_redis(client, agent, time_machine, settings):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "unix:///no"}
+    }
+    time_machine.move_to(dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC), tick=False)
+    person = make.InsuredFactory()
+    answers = [look_for(client, person) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [302] * 20 + [422]
+
+
 def test_nothing_is_deleted_in_the_admin(client, agent):
     agent.is_superuser = True
     agent.save()

@@ -1,6 +1,7 @@
 """The holder's own sheet: what is shown of the number, what changes, what is kept of a change."""
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from audit.models import Trace
@@ -75,3 +76,15 @@ def test_asking_for_the_page_changes_nothing(holder_client, dossier):
 def test_a_closed_dossier_still_shows_its_state(holder_client, code_tables):
     page = holder_client(make.DossierFactory(closed=True)).get(reverse("profile")).content.decode()
     assert "fermé" in page
+
+
+def test_an_address_is_changed_in_one_place_only(holder_client, dossier):
+    """allauth's own page would add addresses, each able to remake the password."""
+    client, user = holder_client(dossier), make.holder_of(dossier)
+    for answer in (
+        client.get(reverse("account_email")),
+        client.post(reverse("account_email"), {"email": "autre@example.org", "action_add": ""}),
+    ):
+        assert answer.headers["Location"] == reverse("profile")
+    assert not EmailAddress.objects.filter(email="autre@example.org").exists()
+    assert user.email in client.get(reverse("profile")).content.decode()

@@ -1,4 +1,4 @@
-"""Signing in through the real pages: passphrase, then a mailed code; or passphrase, then the application's code."""
+"""Signing in through the real pages: password, then a mailed code; or password, then the application's code."""
 
 import datetime as dt
 import re
@@ -16,20 +16,20 @@ from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 
-PASSPHRASE = "cheval correct agrafe pile"
+PASSWORD = "cheval correct agrafe pile"
 
 
 @pytest.fixture
 def holder(code_tables):
     dossier = make.DossierFactory()
     user = make.holder_of(dossier)
-    user.set_password(PASSPHRASE)
+    user.set_password(PASSWORD)
     user.save()
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
 
-def enter_passphrase(client, holder, password=PASSPHRASE):
+def enter_password(client, holder, password=PASSWORD):
     return client.post(reverse("account_login"), {"login": holder.email, "password": password})
 
 
@@ -41,8 +41,8 @@ def code_in(mail):
     return re.search(r"^\s*([0-9A-Z]{3,4}-?[0-9A-Z]{3,4})\s*$", mail.body, re.M)[1]
 
 
-def test_the_passphrase_alone_opens_nothing(client, holder, mailoutbox):
-    answer = enter_passphrase(client, holder)
+def test_the_password_alone_opens_nothing(client, holder, mailoutbox):
+    answer = enter_password(client, holder)
     assert answer.headers["Location"] == reverse("account_confirm_login_code")
     assert not signed_in(client)
     assert len(mailoutbox) == 1
@@ -50,7 +50,7 @@ def test_the_passphrase_alone_opens_nothing(client, holder, mailoutbox):
 
 
 def test_the_mailed_code_completes_it_and_the_trail_says_how(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     answer = client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])}, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("home")
     assert answer.status_code == 200
@@ -59,7 +59,7 @@ def test_the_mailed_code_completes_it_and_the_trail_says_how(client, holder, mai
 
 
 def test_a_wrong_code_opens_nothing(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     for _ in range(4):
         client.post(reverse("account_confirm_login_code"), {"code": "AAA-AAA"})
     client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
@@ -67,7 +67,7 @@ def test_a_wrong_code_opens_nothing(client, holder, mailoutbox):
 
 
 def test_the_answer_is_the_same_for_an_account_that_does_not_exist(client, holder):
-    known = enter_passphrase(client, holder, "une autre phrase")
+    known = enter_password(client, holder, "une autre phrase")
     unknown = client.post(reverse("account_login"), {"login": "inconnu@example.org", "password": "une autre phrase"})
     assert known.status_code == unknown.status_code == 200
     hidden = re.compile(rb'value="[^"]*"')
@@ -75,7 +75,7 @@ def test_the_answer_is_the_same_for_an_account_that_does_not_exist(client, holde
 
 
 def test_the_session_key_changes_at_sign_in(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     before = client.session.session_key
     client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
     assert client.session.session_key != before
@@ -84,7 +84,7 @@ def test_the_session_key_changes_at_sign_in(client, holder, mailoutbox):
 def test_who_has_an_application_of_codes_is_asked_for_its_code_alone(client, holder, mailoutbox):
     secret = generate_totp_secret()
     TOTP.activate(holder, secret)
-    answer = enter_passphrase(client, holder)
+    answer = enter_password(client, holder)
     assert answer.headers["Location"] == reverse("mfa_authenticate")
     assert not mailoutbox
     code = f"{hotp_value(secret, next(iter(yield_hotp_counters_from_time()))):06d}"
@@ -105,7 +105,7 @@ def openings():
 
 
 def enter(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[-1])})
 
 
@@ -128,8 +128,8 @@ def test_opening_a_session_is_traced_in_each_dossier_one_may_look_at(client, hol
     assert not Trace.objects.about(stranger.pk).exists()
 
 
-def test_a_passphrase_without_its_code_leaves_no_opening(client, holder):
-    enter_passphrase(client, holder)
+def test_a_password_without_its_code_leaves_no_opening(client, holder):
+    enter_password(client, holder)
     assert openings() == []
 
 
@@ -142,7 +142,7 @@ def test_an_agent_s_opening_concerns_no_dossier(client, holder, mailoutbox):
 
 def test_no_trace_no_session(client, holder, mailoutbox):
     """The trail's table refuses, as when its partition is missing."""
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_trace ADD CONSTRAINT shut CHECK (event <> 'signed_in') NOT VALID")
     answer = client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
