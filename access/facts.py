@@ -27,7 +27,7 @@ class Purpose(StrEnum):
     CARE = "care"
     EMERGENCY = "emergency"  # uses an authorisation given for emergencies only
     REGULATION = "regulation"  # SAMU-Centre 15: the claim of his token must say so too
-    SECRET = "secret"  # a secret session with a minor (D11)
+    SECRET = "secret"  # noqa: S105 (a secret session with a minor, D11)
 
 
 class Ground(StrEnum):

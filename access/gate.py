@@ -6,7 +6,7 @@ Whatever lists, searches, opens, exports or previews a dossier, or writes in it,
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from access.models import DossierGrant, EmergencyAccess, User
-from access.facts import Act, Facts, Ground, Role
+from access.facts import Act, Authorisation, Facts, Ground, Purpose, Role
+from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, User
 from access.policy import Decision, Scope, decide
 from audit import trail
 from audit.trail import Actor, ActorKind, Event
+from patients import terms
+from patients.dossiers import of_age
 from patients.ins import Ins
 from patients.models import Dossier
 
@@ -188,7 +190,7 @@ def _facts(caller: Caller, dossier: Dossier, at: dt.datetime, found: Sequence[An
         return Facts(role=role, rights=rights, **common)
     rows, blocked, readable, documents, emergencies, _ = found
     held = {codename: limits for codename, runs, *limits in rows or [] if runs}
-    had = any(codename == CONSULT for codename, *_ in rows or [])
+    had = any(codename == AUTHORISED for codename, *_ in rows or [])
     return Facts(
         role=Role.PROFESSIONAL,
         author=caller.author,
@@ -196,9 +198,9 @@ def _facts(caller: Caller, dossier: Dossier, at: dt.datetime, found: Sequence[An
         regulator=caller.regulator,
         needs_express=caller.needs_express,
         blocked=blocked,
-        authorisation=_authorisation(*held[CONSULT]) if CONSULT in held else None,
-        expired=had and CONSULT not in held,
-        treating=CONSULT_MASKED in held,
+        authorisation=_authorisation(*held[AUTHORISED]) if AUTHORISED in held else None,
+        expired=had and AUTHORISED not in held,
+        treating=TREATING in held,
         broke_glass=EmergencyAccess.Kind.BREAK_GLASS in emergencies,
         typed_number=EmergencyAccess.Kind.NUMBER in emergencies,
         documents=frozenset(documents),
@@ -213,12 +215,16 @@ def _facts(caller: Caller, dossier: Dossier, at: dt.datetime, found: Sequence[An
 
 def _authorisation(extent: str, families: list[str], express: bool) -> Authorisation:
     limited = extent == DossierGrant.Extent.LIMITED
-    types = {code for code, term in terms.table("types").items() if term.extra["family"] in families}
     return Authorisation(
-        types=frozenset(types) if limited else None,
+        types=types_of(families) if limited else None,
         emergency_only=extent == DossierGrant.Extent.EMERGENCY,
         express=express,
     )
+
+
+def types_of(families: Collection[str]) -> frozenset[str]:
+    """The types of documents of these families."""
+    return frozenset(code for code, term in terms.table("types").items() if term.extra["family"] in families)
 
 
 def _standing(caller: Caller, rows: list[tuple[str, list[str]]]) -> tuple[Role, frozenset[str]]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from guardian.mixins import GuardianUserMixin
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from audit.scoped import DossierScoped, history, uuid7
+from audit.scoped import DossierRouted, DossierScoped, history, uuid7
 from audit.trail import Actor, ActorKind
 from patients.models import Caisse, Dossier
 
@@ -115,7 +115,7 @@ class User(GuardianUserMixin, AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = None  # type: ignore[assignment]
-    email = models.EmailField("courriel", unique=True, null=True)  # type: ignore[assignment]
+    email = models.EmailField("adresse e-mail", unique=True, null=True)  # type: ignore[assignment]
     kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
     professional = models.OneToOneField(
         Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"
@@ -149,6 +149,29 @@ class User(GuardianUserMixin, AbstractUser):
         kinds = {"agent": ActorKind.COUNTER, "operator": ActorKind.OPERATOR}
         default = kinds.get(self.kind, ActorKind.HOLDER)
         return Actor(kind or default, str(self.pk), str(self), means=fields.pop("means", "compte"), **fields)
+
+
+class Recovery(models.Model):
+    """An account whose password was remade by e-mail: its mailbox alone must not open it.
+
+    Until `restored_at`, signing in wants a code handed over at the counter or posted, or a second factor of
+    the account's own. A sign-in begun before `asked_at` is void: it knew another password.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="recovery")
+    asked_at = models.DateTimeField("depuis", default=timezone.now)
+    restored_at = models.DateTimeField("accès retrouvé le", null=True)
+    code_digest = models.BinaryField("empreinte du code", max_length=32, null=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    expires_at = models.DateTimeField("code valable jusqu'au", null=True)
+    posted_at = models.DateTimeField("dernière lettre", null=True)
+
+    class Meta:
+        verbose_name = "accès à retrouver"
+        verbose_name_plural = "accès à retrouver"
+
+    def __str__(self) -> str:
+        return f"Depuis le {self.asked_at:%d/%m/%Y}"
 
 
 class RunningQuerySet(models.QuerySet[Any]):
@@ -190,6 +213,10 @@ class Representation(DossierScoped):
         return f"{self.get_role_display()} : {self.user}"
 
 
+AUTHORISED = "consult_dossier"  # the permissions a dossier has for professionals
+TREATING = "consult_masked"
+
+
 class CareTeam(DossierScoped):
     """A care team the holder agreed to once (L1110-12, CE 15 October 2025): each member has a right of his own."""
 
@@ -213,7 +240,7 @@ class CareTeam(DossierScoped):
         return self.name
 
 
-class DossierGrant(UserObjectPermissionBase):
+class DossierGrant(DossierRouted, UserObjectPermissionBase):
     """A guardian object permission on a dossier, with what the law asks of a right: dates, source, author.
 
     `consult_dossier`: authorised professional; `consult_masked`: treating doctor. One row says it once.
@@ -224,6 +251,8 @@ class DossierGrant(UserObjectPermissionBase):
         GENERAL = "general", "tout ce que sa profession peut lire"
         EMERGENCY = "emergency", "seulement en cas d'urgence"
         LIMITED = "limited", "seulement certains documents"
+
+    dossier_key = "content_object_id"  # guardian's name of the column dossier_id
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     content_object = models.ForeignKey(Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants")
@@ -308,9 +337,7 @@ class EmergencyAccess(DossierScoped):
             ),
         ]
         constraints = [
-            models.CheckConstraint(
-                name="broken_glass_has_a_reason", condition=~Q(kind="break_glass") | ~Q(reason="")
-            )
+            models.CheckConstraint(name="broken_glass_has_a_reason", condition=~Q(kind="break_glass") | ~Q(reason=""))
         ]
 
     def __str__(self) -> str:
@@ -318,10 +345,10 @@ class EmergencyAccess(DossierScoped):
 
 
 class EmergencyNumber(models.Model):
-    """Which dossier an access number opens (features S45): the digest is the key, one number a dossier."""
+    """Which dossier an access number opens (features S45). Its dossier knows the digest: one number at a time."""
 
     lookup = models.BinaryField("empreinte du numéro", primary_key=True, max_length=32)
-    dossier_id = models.UUIDField("dossier", unique=True)
+    dossier_id = models.UUIDField("dossier")
     made_at = models.DateTimeField("imprimé le", default=timezone.now)
 
     class Meta:
@@ -420,7 +447,15 @@ class Contest(DossierScoped):
     asked_at = models.DateTimeField("contesté le", default=timezone.now)
     asked_by = models.CharField("contesté par", max_length=120)
     due_at = models.DateTimeField("réponse attendue le")
-    owner = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="suivi par")
+    owner = models.ForeignKey(
+        User,
+        models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="suivi par",
+    )
     answer = models.TextField("réponse", blank=True)
     answered_at = models.DateTimeField("répondu le", null=True, blank=True)
 

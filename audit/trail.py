@@ -104,10 +104,14 @@ class Event(StrEnum):
     SHEET_READ = "sheet_read"
     IDENTITY_SEARCHED = "identity_searched"
     CONTACT_CHANGED = "contact_changed"
+    EMERGENCY_CHANGED = "emergency_changed"
     REPRESENTATION_ADDED = "representation_added"
     REPRESENTATION_ENDED = "representation_ended"
     INVITED = "invited"
     OPENING_ASKED = "opening_asked"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 (an event)
+    ACCESS_CODE_GIVEN = "access_code_given"
+    ACCESS_RESTORED = "access_restored"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
 

@@ -9,8 +9,8 @@ from django.http import HttpResponseBase
 from rest_framework.request import Request
 
 from access import gate
-from access.gate import Entry
 from access.facts import Act
+from access.gate import Entry
 from access.policy import decide
 from audit import trail
 from audit.trail import Event

@@ -11,8 +11,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from access import gate
-from access.gate import Caller, Entry
 from access.facts import Act
+from access.gate import Caller, Entry
 from access.policy import decide
 from audit import trail
 from audit.scoped import uuid7

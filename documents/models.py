@@ -11,7 +11,7 @@ from django.utils import timezone
 from guardian.models import UserObjectPermissionBase
 
 from access.models import RunningQuerySet, User
-from audit.scoped import DossierForeignKey, DossierScoped, history, uuid7
+from audit.scoped import DossierForeignKey, DossierRouted, DossierScoped, history, uuid7
 from patients.models import Dossier
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class Result(DossierScoped):
         return f"{self.display} {self.value} {self.unit}"
 
 
-class DocumentGrant(UserObjectPermissionBase):
+class DocumentGrant(DossierRouted, UserObjectPermissionBase):
     """One masked document opened by the holder to one named professional (`consult_document`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

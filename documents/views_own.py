@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from access import holder, overview
-from access.gate import Absent
 from access.facts import Act
+from access.gate import Absent
 from audit.trail import Event
 from documents import acts, antivirus, masking, own, shelf
 from documents.forms import OwnDocument
@@ -78,22 +78,22 @@ def delete(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 
 @holder.page
 @require_http_methods(["GET", "POST"])
-def mask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
+def mask(request: HttpRequest, document_id: uuid.UUID, event: Event) -> HttpResponse:
+    """Mask, or mask no more: `event` says which."""
     if request.method == "GET":
-        return _ask(request, document_id, "documents/mask.html")
-    title = _change(request, document_id, Event.DOCUMENT_MASKED)
-    messages.success(request, f"« {title} » est masqué aux professionnels.")
+        return _ask(request, document_id, _MASKING[event][0])
+    title = _change(request, document_id, event)
+    messages.success(request, f"« {title} » {_MASKING[event][1]}")
     return redirect("documents:document", document_id)
 
 
-@holder.page
-@require_http_methods(["GET", "POST"])
-def unmask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
-    if request.method == "GET":
-        return _ask(request, document_id, "documents/unmask.html")
-    title = _change(request, document_id, Event.DOCUMENT_UNMASKED)
-    messages.success(request, f"« {title} » est de nouveau visible des professionnels autorisés.")
-    return redirect("documents:document", document_id)
+_MASKING = {
+    Event.DOCUMENT_MASKED: ("documents/mask.html", "est masqué aux professionnels."),
+    Event.DOCUMENT_UNMASKED: (
+        "documents/unmask.html",
+        "est de nouveau visible des professionnels autorisés.",
+    ),
+}
 
 
 def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpResponse:
