@@ -27,7 +27,7 @@ ACROSS = {
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
     "access/sessions.py:trace_opening": "the same, when the session opens",
-    "audit/limits.py:recent": "how often one actor did one thing in the last minutes, on any dossier: an index by time",
+    "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/sweep.py:sweep": "every night, every file against every row",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
