@@ -37,9 +37,9 @@ class Scope:
     masked: bool = False
     withheld: bool = False
     secret: bool = False
-    only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
     author: str = ""
     documents: frozenset[uuid.UUID] = field(default_factory=frozenset)
+    only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
 
     def covers(self, document: HasVisibility) -> bool:
         if document.dossier_id != self.dossier_id or document.state == "deleted":

@@ -108,7 +108,12 @@ TEMPLATES = [
 # -- databases -----------------------------------------------------------------------------------
 def database(url: str) -> dict:
     info = conninfo_to_dict(url)
-    options: dict = {"connect_timeout": 5}
+    options: dict = {
+        "connect_timeout": 5,
+        # Statements asked five times are prepared: planning the list took longer than answering it.
+        "server_side_binding": True,
+        "prepare_threshold": 5,
+    }
     if ROLE in {"portal", "backoffice"}:
         # A pool in web processes only: Celery closes it at each task.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
