@@ -1,10 +1,17 @@
 """allauth's hooks: nobody signs up by himself, accounts come from the opening of a dossier."""
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import Login
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest
+from django.shortcuts import render
+
+from access.sessions import trace_opening
+from audit.trail import TrailDown
 
 SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
@@ -13,8 +20,19 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_login_stages(self) -> list[str]:
+        return [*super().get_login_stages(), "access.sign_in.CounterCodeStage"]
+
     def is_login_by_code_required(self, login: Login) -> bool:
         """Two factors, not three: who has an application of codes or a key gets no code by e-mail."""
         if login.user is not None and is_mfa_enabled(login.user, SECOND_FACTORS):
             return False
         return bool(super().is_login_by_code_required(login))
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Every factor was given: traced, then signed in."""
+        try:
+            trace_opening(request, user)
+        except TrailDown as error:
+            raise ImmediateHttpResponse(render(request, "access/trail_down.html", status=503)) from error
+        super().login(request, user)

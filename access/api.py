@@ -6,6 +6,7 @@ sent with each act, and its absence is an error, not a default.
 
 import datetime as dt
 import uuid
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
@@ -17,12 +18,13 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView, exception_handler
+from rest_framework.views import exception_handler
 
 from access import gate, grants, opening, problems
-from access.gate import Caller
-from access.models import DossierGrant, Professional
-from access.policy import Act, Facts
+from access.door import ProfessionalView
+from access.facts import Act, Facts
+from access.gate import Entry
+from access.models import AUTHORISED, DossierGrant, Professional
 from audit.trail import Event, TrailDown
 from patients import notices
 from patients.models import Notice
@@ -62,39 +64,21 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
     return exception_handler(error, context)
 
 
-SMALL = 64 * 1024  # bytes: no act needs more
-
-
-def bounded(request: Request, limit: int) -> None:
-    """Refuse a body that is too big before reading it: DRF's parsers read whatever comes. Raises 413."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > limit:
-        raise RequestDataTooBig
-
-
-class Door(APIView):
+class Door(ProfessionalView):
     """A door of /api/v1: a signed-in professional, JSON, errors as `Problem`."""
-
-    request: Request
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        bounded(request, SMALL)
-        super().initial(request, *args, **kwargs)
 
     def get_exception_handler(self) -> Any:
         return answer_of
-
-    @property
-    def caller(self) -> Caller:
-        caller = self.request.auth
-        assert isinstance(caller, Caller)
-        return caller
 
     @property
     def professional(self) -> Professional:
         user = self.caller.user
         assert user is not None and user.professional is not None
         return user.professional
+
+    def recording(self, dossier: str, event: Event) -> AbstractContextManager[Entry]:
+        """The gate, for what the patient decided and the professional writes down."""
+        return gate.enter(self.caller, Act.RECORD, event, dossier_id=dossier_of(dossier), lock=True)
 
 
 def dossier_of(text: str) -> uuid.UUID:
@@ -160,7 +144,7 @@ def status_of(facts: Facts) -> str:
     """NON_EXISTE, VALIDE, EXPIRE, INTERDIT: a block beats all, being the treating doctor is a right (D1)."""
     if facts.blocked:
         return "INTERDIT"
-    if facts.authorised or facts.treating:
+    if facts.authorisation or facts.treating:
         return "VALIDE"
     return "EXPIRE" if facts.expired else "NON_EXISTE"
 
@@ -229,7 +213,7 @@ class PermissionView(Door):
         with gate.enter(self.caller, Act.EXISTS, Event.DOSSIER_FOUND, dossier_id=dossier_of(dossier)) as entry:
             entry.trace()
             ends = DossierGrant.rights.running().filter(
-                content_object=entry.dossier, user=self.caller.user, permission__codename=grants.AUTHORISED
+                content_object=entry.dossier, user=self.caller.user, permission__codename=AUTHORISED
             )
             until = ends.values_list("until", flat=True).first()
         facts = entry.facts
@@ -239,9 +223,7 @@ class PermissionView(Door):
         asked = Asking(data=request.data)
         asked.is_valid(raise_exception=True)
         until = _end_of(asked.validated_data.get("until"))
-        with gate.enter(
-            self.caller, Act.RECORD, Event.ACCESS_GRANTED, dossier_id=dossier_of(dossier), lock=True
-        ) as entry:
+        with self.recording(dossier, Event.ACCESS_GRANTED) as entry:
             grant = grants.authorise(entry, self.professional, until, source="professional")
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
@@ -250,9 +232,7 @@ class PermissionView(Door):
         return self.put(request, dossier)
 
     def delete(self, request: Request, dossier: str) -> Response:
-        with gate.enter(
-            self.caller, Act.RECORD, Event.ACCESS_WITHDRAWN, dossier_id=dossier_of(dossier), lock=True
-        ) as entry:
+        with self.recording(dossier, Event.ACCESS_WITHDRAWN) as entry:
             grants.withdraw(entry, self.professional)
         return Response(status=204)
 
@@ -287,16 +267,12 @@ class TreatingView(Door):
         asked.is_valid(raise_exception=True)
         if self.caller.actor.profession != "10":
             return Response({"detail": "Le médecin traitant est un médecin.", "ground": "profession"}, 403)
-        with gate.enter(
-            self.caller, Act.RECORD, Event.TREATING_NAMED, dossier_id=dossier_of(dossier), lock=True
-        ) as entry:
+        with self.recording(dossier, Event.TREATING_NAMED) as entry:
             grants.name_treating(entry, self.professional, source="professional")
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": True, "until": None})
 
     def delete(self, request: Request, dossier: str) -> Response:
-        with gate.enter(
-            self.caller, Act.RECORD, Event.TREATING_ENDED, dossier_id=dossier_of(dossier), lock=True
-        ) as entry:
+        with self.recording(dossier, Event.TREATING_ENDED) as entry:
             grants.end_treating(entry, self.professional)
         return Response(status=204)

@@ -12,7 +12,6 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.contrib import admin, messages
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,12 +21,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
+from access import recovery
 from access.models import CaisseGroupGrant, User
-from audit import trail
+from audit import limits, trail
 from audit.trail import Event
 from patients import dossiers, ins
 from patients.dossiers import Agreement, AlreadyThere
-from patients.models import Caisse, Channel, Dossier, InsuredPerson, identity_of
+from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
@@ -89,6 +89,17 @@ class Open(CounterForm):
     allows_regulation = forms.BooleanField(label="Elle accepte la consultation par le SAMU-Centre 15", required=False)
 
 
+class Contact(CounterForm):
+    """Where the holder is reached. The identity is not here: it comes from the INS, and only from there."""
+
+    email = forms.EmailField(label="Adresse e-mail", required=False)
+    phone = forms.RegexField(
+        r"^\+?[0-9 .\-]{6,20}$", label="Téléphone", required=False, max_length=20, help_text="06 12 34 56 78"
+    )
+    address = forms.CharField(label="Adresse postale", required=False, max_length=300)
+    postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
+
+
 def agent_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
@@ -135,7 +146,7 @@ def find(request: HttpRequest) -> HttpResponse:
             else ("Plusieurs personnes répondent : demandez le numéro de sécurité sociale.")
         )
         form.add_error(None, text)
-    return _render(request, "counter/find.html", form=form, title="Trouver une personne")
+    return show(request, "counter/find.html", form=form, title="Trouver une personne")
 
 
 def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]:
@@ -160,9 +171,8 @@ def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]
 
 def _not_too_many(request: HttpRequest, form: Find) -> bool:
     """A counter looks for one person at a time: a program that tries numbers is stopped."""
-    key = f"counter:{agent_of(request).pk}:{timezone.now():%H%M}"
-    cache.add(key, 0, 120)
-    if cache.incr(key) <= SEARCHES_A_MINUTE:
+    done = limits.recent(Event.IDENTITY_SEARCHED, agent_of(request).actor(), dt.timedelta(minutes=1))
+    if done < SEARCHES_A_MINUTE:
         return True
     form.add_error(None, "Trop de recherches en une minute : attendez un peu.")
     return False
@@ -195,32 +205,23 @@ def sheet(request: HttpRequest) -> HttpResponse:
             dossier_id=dossier.pk if dossier else None,
             object_kind="person",
         )
-    today = timezone.localdate()
+    today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
     ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in OPENING_WAYS]
-    return _render(
+    return show(
         request,
         "counter/sheet.html",
         title=str(person),
         person=person,
         number_end=person.ins.matricule[-5:],
         dossier=dossier,
-        days_left=_days_left(dossier),
+        accounts=recovery.accounts_of(dossier.pk) if dossier else [],
+        days_left=(due - today).days if due else None,
         ways=ways,
         rule=dossiers.may_open(person, Channel.COUNTER, today),
     )
 
 
 OPENING_WAYS = (Channel.COUNTER, Channel.WEB, Channel.PROFESSIONAL, Channel.PHARMACY)
-
-
-def _days_left(dossier: Dossier | None) -> int | None:
-    """Days before the destruction of a closed dossier: ten civil years from its closing (L1111-18)."""
-    if dossier is None or dossier.closed_at is None:
-        return None
-    closed = timezone.localdate(dossier.closed_at)
-    leap = (closed.month, closed.day) == (2, 29)
-    due = dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
-    return (due - timezone.localdate()).days
 
 
 @page
@@ -244,9 +245,31 @@ def open_dossier(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Le dossier est ouvert.")
         return redirect("counter_sheet")
-    return _render(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
+    return show(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
 
 
-def _render(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+@page
+@require_http_methods(["GET", "POST"])
+def contact(request: HttpRequest) -> HttpResponse:
+    """The contacts on the sheet of an open dossier. History keeps who changed what; the trace repeats no contact."""
+    person = person_of(request)
+    dossier = dossier_of(person) if person else None
+    if person is None or dossier is None or not dossier.is_open:
+        return redirect("counter_sheet" if person else "counter_find")
+    patient = Patient.objects.get(dossier=dossier)
+    initial = {name: getattr(patient, name) for name in Contact.base_fields}
+    form = Contact(request.POST or None, initial=initial)
+    by = agent_of(request).actor()
+    if request.method == "POST" and form.is_valid():
+        changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
+        messages.success(request, "Les coordonnées sont enregistrées." if changed else "Rien n'a changé.")
+        return redirect("counter_sheet")
+    with transaction.atomic(durable=True):
+        trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
+    return show(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
+
+
+def show(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    """A page in the frame of the admin; 422 when its form is not right."""
     status = 422 if context.get("form") is not None and context["form"].errors else 200
     return render(request, template, admin.site.each_context(request) | context, status=status)

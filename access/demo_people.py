@@ -16,9 +16,9 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from access import gate, grants, registers
+from access.facts import Act, Role
 from access.gate import Caller
-from access.models import CaisseGroupGrant, Professional, Representation, User
-from access.policy import Act, Role
+from access.models import AUTHORISED, TREATING, CaisseGroupGrant, Professional, Representation, User
 from audit.trail import SYSTEM, Actor, ActorKind, Event
 from patients import dossiers, ins
 from patients import registers as insured_registers
@@ -26,7 +26,7 @@ from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Caisse, Channel, Dossier, InsuredPerson
 
 HERE = Path(__file__).parent
-PASSPHRASE = "un cerisier dans la cour"  # noqa: S105 (printed for whoever tries the demonstration)
+PASSWORD = "un cerisier dans la cour"  # noqa: S105 (printed for whoever tries the demonstration)
 TOTP_SECRETS = {"agent": "KRUGKIDDMFYHI2LUNFZW45DFNRXW4ZLT", "operator": "MRSW23ZAN5YGK4TBORUW63RAMRWXAIDS"}
 
 MOREL, CARON, FERRAND, RIVIERE = "81000000018", "81000000026", "81000000034", "81000000059"
@@ -105,12 +105,12 @@ def dossier_of(person: Person) -> Dossier:
 def account(
     email: str, first: str, last: str, kind: User.Kind = User.Kind.PERSON, *, superuser: bool = False
 ) -> User:
-    """An account with a confirmed address and the passphrase of the demonstration."""
+    """An account with a confirmed address and the password of the demonstration."""
     user = User.objects.filter(email=email).first()
     if user is None:
         user = User.objects.create_user(
             email,
-            PASSPHRASE,
+            PASSWORD,
             first_name=first,
             last_name=last,
             kind=kind,
@@ -185,13 +185,13 @@ def _has(dossier: Dossier, rpps: str, right: str) -> bool:
 
 
 def _name_treating(caller: Caller, act: Act, dossier: Dossier, rpps: str) -> None:
-    if not _has(dossier, rpps, grants.TREATING):
+    if not _has(dossier, rpps, TREATING):
         with gate.enter(caller, act, Event.TREATING_NAMED, dossier_id=dossier.pk, lock=True) as entry:
             grants.name_treating(entry, Professional.objects.get(idnat=f"8{rpps}"), source="démonstration")
 
 
 def _authorise(caller: Caller, act: Act, dossier: Dossier, rpps: str, days: int) -> None:
-    if not _has(dossier, rpps, grants.AUTHORISED):
+    if not _has(dossier, rpps, AUTHORISED):
         until = timezone.now() + dt.timedelta(days=days)
         with gate.enter(caller, act, Event.ACCESS_GRANTED, dossier_id=dossier.pk, lock=True) as entry:
             grants.authorise(entry, Professional.objects.get(idnat=f"8{rpps}"), until, source="démonstration")

@@ -104,7 +104,7 @@ class Authorisation(Form):
 
 class Contacts(Form):
     email = forms.EmailField(
-        label="Adresse électronique",
+        label="Adresse e-mail",
         required=False,
         help_text="Nous y envoyons les avis : « un document a été ajouté », « votre dossier a été consulté ». "
         "Jamais d'information médicale. Votre adresse de connexion, elle, ne change pas.",

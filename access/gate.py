@@ -6,18 +6,21 @@ Whatever lists, searches, opens, exports or previews a dossier, or writes in it,
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from access.models import User
-from access.policy import Act, Decision, Facts, Ground, Role, Scope, decide
+from access.facts import Act, Authorisation, Facts, Ground, Purpose, Role
+from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, User
+from access.policy import Decision, Scope, decide
 from audit import trail
 from audit.trail import Actor, ActorKind, Event
+from patients import terms
+from patients.dossiers import of_age
 from patients.ins import Ins
 from patients.models import Dossier
 
@@ -37,11 +40,14 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who stands at the door: the account, and how he is named in the trail."""
+    """Who stands at the door: the account, how he is named in the trail, and what his token says of him."""
 
     user: User | None
     actor: Actor
     role: Role = Role.OTHER  # persons: found in the facts
+    purpose: Purpose = Purpose.CARE
+    regulator: bool = False
+    needs_express: bool = False  # D18
 
     @property
     def author(self) -> str:
@@ -75,6 +81,7 @@ class Entry:
             by=self.caller.actor,
             dossier_id=self.dossier.pk,
             ground=self.decision.ground,
+            mode=self.decision.mode,
             **fields,
         )
         self.traced = True
@@ -153,50 +160,86 @@ _BY_IDENTITY = (
     "FROM patients_dossier d WHERE d.id = (SELECT dossier_id FROM patients_identityindex WHERE lookup = %(lookup)s)"
 )
 _LOCK = " FOR NO KEY UPDATE OF d"
-_ABOUT_PERSON = f"ARRAY(SELECT role FROM access_representation WHERE {_HERE} AND {_RUNS})"  # noqa: S608
+_BIRTH = "(SELECT birth_date FROM patients_patient p WHERE p.dossier_id = d.id)"
+_ABOUT_PERSON = f"""
+    (SELECT json_agg(json_build_array(role, rights)) FROM access_representation WHERE {_HERE} AND {_RUNS}),
+    {_BIRTH}
+"""  # noqa: S608 (constant text)
 _ABOUT_PROFESSIONAL = f"""
-    ARRAY(SELECT codename FROM access_dossiergrant g JOIN auth_permission p ON p.id = g.permission_id
-          WHERE {_HERE} AND {_RUNS}),
-    EXISTS(SELECT 1 FROM access_dossiergrant g JOIN auth_permission p ON p.id = g.permission_id
-           WHERE {_HERE} AND codename = 'consult_dossier'),
+    (SELECT json_agg(json_build_array(codename, {_RUNS}, extent, families, express))
+     FROM access_dossiergrant g JOIN auth_permission p ON p.id = g.permission_id WHERE {_HERE}),
     EXISTS(SELECT 1 FROM access_block WHERE {_HERE} AND {_RUNS}),
     (SELECT readable FROM access_matrixrow m JOIN access_matrixversion v ON v.id = m.version_id
-     WHERE profession = %(profession)s AND effective_from <= %(at)s ORDER BY effective_from DESC LIMIT 1),
-    ARRAY(SELECT content_object_id FROM documents_documentgrant WHERE {_HERE} AND {_RUNS})
+     WHERE v.effective_from <= %(at)s AND m.profession = %(profession)s
+     ORDER BY v.effective_from DESC LIMIT 1),
+    ARRAY(SELECT content_object_id FROM documents_documentgrant WHERE {_HERE} AND {_RUNS}),
+    ARRAY(SELECT kind FROM access_emergencyaccess WHERE {_HERE} AND {_RUNS}),
+    {_BIRTH}
 """  # noqa: S608 (constant text)
 
 
 def _facts(caller: Caller, dossier: Dossier, at: dt.datetime, found: Sequence[Any]) -> Facts:
+    common: dict[str, Any] = {
+        "dossier_id": dossier.pk,
+        "at": at,
+        "is_open": dossier.is_open,
+        "minor": found[-1] is not None and not of_age(found[-1], at),
+    }
     if caller.role is not Role.PROFESSIONAL:
-        return Facts(role=_role(caller, found[0]), dossier_id=dossier.pk, at=at, is_open=dossier.is_open)
-    rights, had, blocked, readable, documents = found
+        role, rights = _standing(caller, found[0] or [])
+        return Facts(role=role, rights=rights, **common)
+    rows, blocked, readable, documents, emergencies, _ = found
+    held = {codename: limits for codename, runs, *limits in rows or [] if runs}
+    had = any(codename == AUTHORISED for codename, *_ in rows or [])
     return Facts(
         role=Role.PROFESSIONAL,
-        dossier_id=dossier.pk,
-        at=at,
-        is_open=dossier.is_open,
         author=caller.author,
+        purpose=caller.purpose,
+        regulator=caller.regulator,
+        needs_express=caller.needs_express,
         blocked=blocked,
-        authorised="consult_dossier" in rights,
-        expired=had and "consult_dossier" not in rights,
-        treating="consult_masked" in rights,
+        authorisation=_authorisation(*held[AUTHORISED]) if AUTHORISED in held else None,
+        expired=had and AUTHORISED not in held,
+        treating=TREATING in held,
+        broke_glass=EmergencyAccess.Kind.BREAK_GLASS in emergencies,
+        typed_number=EmergencyAccess.Kind.NUMBER in emergencies,
         documents=frozenset(documents),
         readable=frozenset(readable or ()),
+        vital=frozenset(terms.table("vital")) if EmergencyAccess.Kind.NUMBER in emergencies else frozenset(),
+        allows_break_glass=dossier.allows_break_glass,
+        allows_regulation=dossier.allows_regulation,
+        shows_masked_in_emergency=dossier.shows_masked_in_emergency,
+        **common,
     )
 
 
-def _role(caller: Caller, roles: list[str]) -> Role:
+def _authorisation(extent: str, families: list[str], express: bool) -> Authorisation:
+    limited = extent == DossierGrant.Extent.LIMITED
+    return Authorisation(
+        types=types_of(families) if limited else None,
+        emergency_only=extent == DossierGrant.Extent.EMERGENCY,
+        express=express,
+    )
+
+
+def types_of(families: Collection[str]) -> frozenset[str]:
+    """The types of documents of these families."""
+    return frozenset(code for code, term in terms.table("types").items() if term.extra["family"] in families)
+
+
+def _standing(caller: Caller, rows: list[tuple[str, list[str]]]) -> tuple[Role, frozenset[str]]:
     """How a person stands to this dossier: herself first, then parent or guardian, then carer."""
-    if not roles:
-        return caller.role
-    if "holder" in roles:
-        return Role.HOLDER
-    return Role.CARER if set(roles) == {"carer"} else Role.REPRESENTATIVE
+    held = {role: rights for role, rights in rows}
+    for role in (Role.HOLDER, Role.GUARDIAN, Role.PARENT, Role.CARER):
+        if role in held:
+            return role, frozenset(held[role])
+    return caller.role, frozenset()
 
 
 _KINDS = {
     Role.HOLDER: ActorKind.HOLDER,
-    Role.REPRESENTATIVE: ActorKind.REPRESENTATIVE,
+    Role.PARENT: ActorKind.REPRESENTATIVE,
+    Role.GUARDIAN: ActorKind.REPRESENTATIVE,
     Role.CARER: ActorKind.CARER,
 }
 
@@ -206,7 +249,7 @@ def _as_he_stands(caller: Caller, facts: Facts) -> Caller:
     if caller.role is facts.role or facts.role not in _KINDS:
         return caller
     actor = Actor(_KINDS[facts.role], caller.actor.id, caller.actor.name, means=caller.actor.means)
-    return Caller(caller.user, actor, facts.role)
+    return replace(caller, actor=actor, role=facts.role)
 
 
 def _trace_refusal(

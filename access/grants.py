@@ -14,11 +14,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from access.gate import Entry
-from access.models import Block, DossierGrant, Professional, User
+from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional, User
 from audit.trail import Event
-
-AUTHORISED = "consult_dossier"
-TREATING = "consult_masked"
 
 
 def account_of(professional: Professional) -> User:

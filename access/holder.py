@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from allauth.account.authentication import get_authentication_records
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
-from access import gate
+from access import gate, sessions
+from access.facts import Act
 from access.gate import Caller, Entry
 from access.models import Representation, User
-from access.policy import Act
 from access.words import polite, refusal_to_holder
-from audit.trail import Actor, ActorKind, Event, TrailDown
+from audit.trail import ActorKind, Event, TrailDown
+from patients import dossiers
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -30,6 +31,7 @@ ROLES = {
     Representation.Role.HOLDER: "votre dossier",
     Representation.Role.PARENT: "vous êtes son parent",
     Representation.Role.GUARDIAN: "vous êtes son tuteur",
+    Representation.Role.CARER: "vous êtes son aidant",
 }
 
 
@@ -51,12 +53,16 @@ class Choice:
 
 
 def choices(user: User) -> list[Choice]:
-    """The dossiers this account speaks for: its own first. A carer has no right yet, so none is offered."""
+    """The dossiers this account speaks for: its own first. A parent's end with the majority."""
     rows = Representation.objects.running().filter(user=user, role__in=ROLES)
     rows = rows.exclude(dossier__state="destroyed").select_related("dossier__patient")
     known: dict[uuid.UUID, Choice] = {}
     for row in sorted(rows, key=lambda row: row.role != Representation.Role.HOLDER):
-        quality = ROLES[Representation.Role(row.role)]
+        role = Representation.Role(row.role)
+        of_age = dossiers.of_age(row.dossier.patient.birth_date, timezone.now())
+        if role == (Representation.Role.PARENT if of_age else Representation.Role.HOLDER):  # D11
+            continue
+        quality = ROLES[role]
         known.setdefault(row.dossier_id, Choice(row.dossier_id, polite(row.dossier.patient.name), quality))
     return list(known.values())
 
@@ -97,9 +103,7 @@ def dossier_of(request: HttpRequest) -> uuid.UUID:
 def caller(request: HttpRequest) -> Caller:
     """The person at the gate; her quality (holder, representative) is found there."""
     user = person(request)
-    methods = [str(record["method"]) for record in get_authentication_records(request, user)]
-    means = "+".join(dict.fromkeys(methods)) or "compte"
-    return Caller(user, Actor(ActorKind.HOLDER, str(user.pk), str(user), means=means[:40]))
+    return Caller(user, user.actor(ActorKind.HOLDER, means=sessions.means_of(request, user)))
 
 
 def enter(request: HttpRequest, act: Act, event: Event, **options: Any) -> AbstractContextManager[Entry]:

@@ -25,10 +25,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from access import ended_sessions
+from access.facts import Purpose, Role
 from access.gate import Caller
 from access.grants import account_of
 from access.models import Professional, User
-from access.policy import Role
 from audit.trail import Actor, ActorKind
 from patients import terms
 
@@ -46,6 +46,7 @@ class WorkSituation:
     speciality: str
     structure_id: str  # Struct_IdNat
     structure_name: str
+    sector: str = ""  # TRE_R02
 
     @property
     def label(self) -> str:
@@ -191,6 +192,7 @@ def _situation(exercice: dict[str, Any], activity: dict[str, Any]) -> WorkSituat
         speciality=str(exercice.get("codeSavoirFaire") or "")[:10],
         structure_id=str(structure)[:60],
         structure_name=str(activity.get("raisonSocialeSite") or "")[:200],
+        sector=str(activity.get("codeSecteurDactivite") or "")[:10],
     )
 
 
@@ -228,10 +230,33 @@ class BearerAuthentication(BaseAuthentication):
             structure_name=situation.structure_name,
             means="psc",
         )
-        return user, Caller(user, actor, Role.PROFESSIONAL)
+        caller = Caller(
+            user,
+            actor,
+            Role.PROFESSIONAL,
+            purpose=purpose_of(request),
+            regulator=claims.regulation,
+            needs_express=needs_express(situation),
+        )
+        return user, caller
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="dmp"'
+
+
+def purpose_of(request: Request) -> Purpose:
+    """For what he calls (`DMP-Purpose` header); care when nothing is said."""
+    said = request.headers.get("DMP-Purpose", Purpose.CARE.value).strip().lower()
+    try:
+        return Purpose(said)
+    except ValueError as error:
+        choices = ", ".join(Purpose)
+        raise PermissionDenied(f"L'en-tête DMP-Purpose vaut l'un de : {choices}.") from error
+
+
+def needs_express(situation: WorkSituation) -> bool:
+    """Occupational medicine, PMI: nothing without the holder's express consent to that person (D18)."""
+    return situation.speciality in settings.EXPRESS_SPECIALITIES or situation.sector in settings.EXPRESS_SECTORS
 
 
 def account(claims: Claims, situation: WorkSituation) -> User:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from guardian.mixins import GuardianUserMixin
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from audit.scoped import DossierScoped, history, uuid7
+from audit.scoped import DossierRouted, DossierScoped, history, uuid7
 from audit.trail import Actor, ActorKind
 from patients.models import Caisse, Dossier
 
@@ -115,7 +115,7 @@ class User(GuardianUserMixin, AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = None  # type: ignore[assignment]
-    email = models.EmailField("courriel", unique=True, null=True)  # type: ignore[assignment]
+    email = models.EmailField("adresse e-mail", unique=True, null=True)  # type: ignore[assignment]
     kind = models.CharField("nature du compte", max_length=15, choices=Kind, default=Kind.PERSON)
     professional = models.OneToOneField(
         Professional, models.PROTECT, null=True, blank=True, related_name="user", verbose_name="professionnel"
@@ -178,6 +178,29 @@ class EndedSession(models.Model):
         return f"session terminée le {self.at}"
 
 
+class Recovery(models.Model):
+    """An account whose password was remade by e-mail: its mailbox alone must not open it.
+
+    Until `restored_at`, signing in wants a code handed over at the counter or posted, or a second factor of
+    the account's own. A sign-in begun before `asked_at` is void: it knew another password.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="recovery")
+    asked_at = models.DateTimeField("depuis", default=timezone.now)
+    restored_at = models.DateTimeField("accès retrouvé le", null=True)
+    code_digest = models.BinaryField("empreinte du code", max_length=32, null=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    expires_at = models.DateTimeField("code valable jusqu'au", null=True)
+    posted_at = models.DateTimeField("dernière lettre", null=True)
+
+    class Meta:
+        verbose_name = "accès à retrouver"
+        verbose_name_plural = "accès à retrouver"
+
+    def __str__(self) -> str:
+        return f"Depuis le {self.asked_at:%d/%m/%Y}"
+
+
 class RunningQuerySet(models.QuerySet[Any]):
     """Rows that hold at a moment: past `until` they are nothing, with no job needed."""
 
@@ -187,7 +210,7 @@ class RunningQuerySet(models.QuerySet[Any]):
 
 
 class Representation(DossierScoped):
-    """Who speaks for the holder: himself, a parent, a guardian; a carer has the rights listed."""
+    """Who speaks for the holder: himself, a parent until the majority, a guardian; a carer has the rights listed."""
 
     class Role(models.TextChoices):
         HOLDER = "holder", "titulaire"
@@ -217,11 +240,46 @@ class Representation(DossierScoped):
         return f"{self.get_role_display()} : {self.user}"
 
 
-class DossierGrant(UserObjectPermissionBase):
+AUTHORISED = "consult_dossier"  # the permissions a dossier has for professionals
+TREATING = "consult_masked"
+
+
+class CareTeam(DossierScoped):
+    """A care team the holder agreed to once (L1110-12, CE 15 October 2025): each member has a right of his own."""
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="care_teams")
+    name = models.CharField("équipe", max_length=200)
+    structure_id = models.CharField("structure", max_length=60, blank=True)
+    since = models.DateTimeField("depuis", default=timezone.now)
+    until = models.DateTimeField("jusqu'au")
+    source = models.CharField("recueilli", max_length=40)
+    consented_by = models.CharField("accord donné par", max_length=120)
+
+    objects = RunningQuerySet.as_manager()
+    history = history()
+
+    class Meta:
+        verbose_name = "équipe de soins"
+        verbose_name_plural = "équipes de soins"
+        indexes = [models.Index(fields=["dossier", "until"], name="team_of_dossier")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DossierGrant(DossierRouted, UserObjectPermissionBase):
     """A guardian object permission on a dossier, with what the law asks of a right: dates, source, author.
 
     `consult_dossier`: authorised professional; `consult_masked`: treating doctor. One row says it once.
+    `limited` opens the families listed, and the documents named one by one (`DocumentGrant`).
     """
+
+    class Extent(models.TextChoices):
+        GENERAL = "general", "tout ce que sa profession peut lire"
+        EMERGENCY = "emergency", "seulement en cas d'urgence"
+        LIMITED = "limited", "seulement certains documents"
+
+    dossier_key = "content_object_id"  # guardian's name of the column dossier_id
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     content_object = models.ForeignKey(Dossier, models.DO_NOTHING, db_column="dossier_id", related_name="grants")
@@ -230,6 +288,10 @@ class DossierGrant(UserObjectPermissionBase):
     since = models.DateTimeField("depuis", default=timezone.now)
     until = models.DateTimeField("jusqu'au", null=True, blank=True)
     source = models.CharField("recueilli", max_length=40)  # holder on the web, professional after asking…
+    extent = models.CharField("étendue", max_length=10, choices=Extent, default=Extent.GENERAL)
+    families = ArrayField(models.CharField(max_length=20), default=list, blank=True, verbose_name="familles")
+    express = models.BooleanField("accord exprès du titulaire", default=False)  # given by himself, to this person
+    team = models.UUIDField("équipe de soins", null=True, blank=True)  # he is of this team: it ends with it
     granted_by = models.CharField("donné par", max_length=120)
 
     rights = RunningQuerySet.as_manager()
@@ -269,6 +331,171 @@ class Block(DossierScoped):
 
     def __str__(self) -> str:
         return f"{self.user} bloqué"
+
+
+class EmergencyAccess(DossierScoped):
+    """A professional opened a dossier in an emergency: it ends by itself, and a broken glass is attested."""
+
+    class Kind(models.TextChoices):
+        BREAK_GLASS = "break_glass", "bris de glace"
+        NUMBER = "number", "numéro d'accès d'urgence"
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="emergency_accesses")
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
+    kind = models.CharField("accès", max_length=12, choices=Kind)
+    reason = models.TextField("raison donnée", blank=True)
+    since = models.DateTimeField("depuis", default=timezone.now)
+    until = models.DateTimeField("jusqu'au")
+    attested_at = models.DateTimeField("attesté le", null=True)
+    attestation = models.TextField("attestation", blank=True)
+    escalated_at = models.DateTimeField("signalé à l'exploitant le", null=True)
+
+    objects = RunningQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "accès en urgence"
+        verbose_name_plural = "accès en urgence"
+        indexes = [
+            models.Index(fields=["dossier", "user", "until"], name="emergency_access_running"),
+            models.Index(
+                fields=["since"],
+                name="emergency_to_attest",
+                condition=Q(kind="break_glass", attested_at=None),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(name="broken_glass_has_a_reason", condition=~Q(kind="break_glass") | ~Q(reason=""))
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class EmergencyNumber(models.Model):
+    """Which dossier an access number opens (features S45). Its dossier knows the digest: one number at a time."""
+
+    lookup = models.BinaryField("empreinte du numéro", primary_key=True, max_length=32)
+    dossier_id = models.UUIDField("dossier")
+    made_at = models.DateTimeField("imprimé le", default=timezone.now)
+
+    class Meta:
+        verbose_name = "numéro d'accès d'urgence"
+        verbose_name_plural = "numéros d'accès d'urgence"
+
+    def __str__(self) -> str:
+        return self.dossier_id.hex[-8:]
+
+
+class ConsentRequest(DossierScoped):
+    """A professional asks, the holder answers (features S36, S37). Silence after `expires_at` gives nothing."""
+
+    class Answer(models.TextChoices):
+        YES = "yes", "accordé"
+        NO = "no", "refusé"
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="consent_requests")
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
+    structure_name = models.CharField("structure", max_length=200, blank=True)
+    reason = models.CharField("motif", max_length=200, blank=True)
+    asked_at = models.DateTimeField("demandé le", default=timezone.now)
+    expires_at = models.DateTimeField("sans réponse après le")
+    answer = models.CharField("réponse", max_length=3, choices=Answer, blank=True)
+    answered_at = models.DateTimeField("répondu le", null=True)
+    answered_by = models.CharField("répondu par", max_length=120, blank=True)
+    means = models.CharField("moyen", max_length=10, blank=True)  # page, mail, grid, pin
+    until = models.DateTimeField("accordé jusqu'au", null=True)
+    grid_place = models.PositiveSmallIntegerField("case demandée", null=True)
+
+    class Meta:
+        verbose_name = "demande d'accord"
+        verbose_name_plural = "demandes d'accord"
+        indexes = [models.Index(fields=["dossier", "-asked_at"], name="consent_request_latest")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "user"], condition=Q(answered_at=None), name="one_waiting_request_a_person"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_answer_display() or "en attente"
+
+
+class ConsentMeans(DossierScoped):
+    """How a holder without a telephone answers: a grid of single-use codes, a PIN. Digests only."""
+
+    dossier = models.OneToOneField(Dossier, models.DO_NOTHING, related_name="consent_means")
+    grid = ArrayField(models.BinaryField(max_length=32), default=list, verbose_name="empreintes de la grille")
+    used = ArrayField(models.PositiveSmallIntegerField(), default=list, verbose_name="cases utilisées")
+    grid_made_at = models.DateTimeField("grille imprimée le", null=True)
+    pin = models.CharField("empreinte du code personnel", max_length=128, blank=True)
+    failures = models.PositiveSmallIntegerField("essais manqués", default=0)
+    locked_until = models.DateTimeField("bloqué jusqu'au", null=True)
+
+    class Meta:
+        verbose_name = "moyen de consentir"
+        verbose_name_plural = "moyens de consentir"
+
+    def __str__(self) -> str:
+        return "grille et code personnel"
+
+
+class Invitation(DossierScoped):
+    """The holder, or a parent, invites another parent or a carer: a code by mail, accepted once."""
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="invitations")
+    role = models.CharField("qualité", max_length=10, choices=Representation.Role)
+    email = models.EmailField("adresse e-mail")
+    relation = models.CharField("lien", max_length=20, blank=True)  # JDV_J11
+    rights = ArrayField(models.CharField(max_length=30), default=list, blank=True, verbose_name="droits")
+    until = models.DateTimeField("jusqu'au", null=True)
+    digest = models.BinaryField("empreinte du code", max_length=32)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    invited_by = models.CharField("invité par", max_length=120)
+    created_at = models.DateTimeField("invité le", default=timezone.now)
+    expires_at = models.DateTimeField("valable jusqu'au")
+    accepted_at = models.DateTimeField("acceptée le", null=True)
+    withdrawn_at = models.DateTimeField("retirée le", null=True)
+
+    class Meta:
+        verbose_name = "invitation"
+        verbose_name_plural = "invitations"
+        indexes = [models.Index(fields=["dossier", "-created_at"], name="invitation_latest")]
+
+    def __str__(self) -> str:
+        return self.get_role_display()
+
+
+class Contest(DossierScoped):
+    """The holder contests an access read in the trace: it has a deadline, an owner and an answer."""
+
+    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="contests")
+    trace_id = models.UUIDField("trace contestée")
+    reason = models.TextField("ce que dit le titulaire")
+    asked_at = models.DateTimeField("contesté le", default=timezone.now)
+    asked_by = models.CharField("contesté par", max_length=120)
+    due_at = models.DateTimeField("réponse attendue le")
+    owner = models.ForeignKey(
+        User,
+        models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="suivi par",
+    )
+    answer = models.TextField("réponse", blank=True)
+    answered_at = models.DateTimeField("répondu le", null=True, blank=True)
+
+    history = history()
+
+    class Meta:
+        verbose_name = "accès contesté"
+        verbose_name_plural = "accès contestés"
+        indexes = [models.Index(fields=["due_at"], name="contest_due", condition=Q(answered_at=None))]
+        constraints = [models.UniqueConstraint(fields=["dossier", "trace_id"], name="one_contest_a_trace")]
+
+    def __str__(self) -> str:
+        return f"contesté le {self.asked_at:%d/%m/%Y}"
 
 
 class CaisseGroupGrant(GroupObjectPermissionBase):

@@ -1,5 +1,6 @@
 """The pages that open a dossier online, before there is any account; then the account itself."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -7,7 +8,6 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.models import Representation, User
-from audit import trail
+from access.sessions import trace_opening
+from audit import limits, trail
 from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 from patients import dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
@@ -42,7 +43,7 @@ class Ask(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "postal-code"}),
         error_messages={"invalid": "Un code postal a cinq chiffres."},
     )
-    email = forms.EmailField(label="Courriel", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
     def clean_number(self) -> str:
         return ins.check(self.cleaned_data["number"]).matricule
@@ -57,7 +58,7 @@ class Code(forms.Form):
 
 
 class Letter(forms.Form):
-    email = forms.EmailField(label="Le courriel que vous aviez donné")
+    email = forms.EmailField(label="L'adresse e-mail que vous aviez donnée")
     code = forms.CharField(label="Le code du courrier", help_text="Dix lettres et chiffres.", max_length=20)
 
 
@@ -78,22 +79,20 @@ class Agree(forms.Form):
         choices=YES_NO,
         widget=forms.RadioSelect,
     )
-    passphrase = forms.CharField(
-        label="Phrase de passe",
-        help_text="Douze caractères au moins : quatre mots au hasard font une bonne phrase.",
+    password = forms.CharField(
+        label="Mot de passe",
+        help_text="Douze caractères au moins : quatre mots au hasard conviennent bien.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def clean_passphrase(self) -> str:
-        phrase: str = self.cleaned_data["passphrase"]
-        password_validation.validate_password(phrase)
-        return phrase
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        password_validation.validate_password(password)
+        return password
 
 
-def _too_many(request: HttpRequest) -> bool:
-    key = f"opening:{request.META.get('REMOTE_ADDR', '')}:{timezone.now():%d%H}"
-    cache.add(key, 0, 3600)
-    return cache.incr(key) > ASKED_AN_HOUR
+def _too_many() -> bool:
+    return limits.recent(Event.OPENING_ASKED, ANONYMOUS, dt.timedelta(hours=1)) >= ASKED_AN_HOUR
 
 
 @login_not_required
@@ -101,7 +100,7 @@ def _too_many(request: HttpRequest) -> bool:
 def ask(request: HttpRequest) -> HttpResponse:
     form = Ask(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if _too_many(request):
+        if _too_many():
             form.add_error(None, "Trop de demandes depuis cet endroit : recommencez dans une heure.")
         else:
             data = form.cleaned_data
@@ -171,7 +170,7 @@ def posted(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def agree(request: HttpRequest) -> HttpResponse:
-    """Information, express consent, passphrase: then the dossier, the account and its link are one transaction."""
+    """Information, express consent, password: then the dossier, the account and its link are one transaction."""
     asked = request.session.get(SESSION_KEY) or {}
     found = OpeningRequest.objects.select_related("insured__regime", "insured__caisse").filter(
         pk__in=[asked["id"]] if asked else [], state=OpeningRequest.State.CONFIRMED
@@ -193,6 +192,7 @@ def agree(request: HttpRequest) -> HttpResponse:
         request.session.pop(SESSION_KEY, None)
         if user is None:
             return redirect("account_login")
+        trace_opening(request, user)
         login(request, user, BACKEND)
         return redirect("home")
     return _page(request, "access/online/agree.html", form, person=person)
@@ -208,14 +208,14 @@ def _open(opening: OpeningRequest, data: dict[str, Any]) -> User | None:
         person = opening.insured
         user = known or User.objects.create_user(
             opening.email,
-            data["passphrase"],
+            data["password"],
             first_name=person.given_names.split()[0].title(),
             last_name=(person.used_family or person.birth_family).title(),
         )
         EmailAddress.objects.get_or_create(
             user=user, email=opening.email, defaults={"verified": True, "primary": True}
         )
-        by = Actor(ActorKind.HOLDER, str(user.pk), str(user), means="courriel")
+        by = Actor(ActorKind.HOLDER, str(user.pk), str(user), means="e-mail")
         dossier = dossiers.open_for(
             person,
             agreement=agreement,

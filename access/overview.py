@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from access.grants import AUTHORISED, TREATING
-from access.models import Block, DossierGrant, Professional
+from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional
 from access.words import polite
 from audit.trail import ActorKind
 from patients import terms

@@ -6,58 +6,11 @@ function. Numbers D1-D20 are those of the settled decisions, each quoted where i
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-
-class Act(StrEnum):
-    """What is asked for."""
-
-    LIST = "list"  # list, search: the whole dossier as far as his rights go
-    OPEN = "open"  # one document by its id
-    OWN = "own"  # what he deposited himself
-    DEPOSIT = "deposit"
-    MANAGE = "manage"  # holder's pages: authorise, block, mask, read the trace
-    EXISTS = "exists"  # is there a dossier, in which state, and may I (D17)
-    RECORD = "record"  # a professional records what the holder said to him: authorised, treating doctor
-
-
-class Ground(StrEnum):
-    """Why: what the professional is told, what the trace keeps, what the holder reads."""
-
-    # allowed
-    HOLDER = "holder"
-    REPRESENTATIVE = "representative"
-    CARER = "carer"
-    TREATING_DOCTOR = "treating_doctor"
-    AUTHORISED = "authorised"
-    OPENED_TO_HIM = "opened_to_him"  # one masked document opened to one person
-    AUTHOR = "author"
-    FEEDING = "feeding"
-    IDENTIFIED = "identified"
-    # refused
-    CLOSED = "closed"
-    BLOCKED = "blocked"
-    NOT_AUTHORISED = "not_authorised"
-    EXPIRED = "expired"
-    NOT_ENTITLED = "not_entitled"  # the profession, or the situation, reads nothing
-    NOT_CONCERNED = "not_concerned"
-    NOT_A_PERSON = "not_a_person"  # a structure's certificate or software feeds and never reads
-
-
-class Role(StrEnum):
-    """How the actor stands to the dossier, as his session says."""
-
-    PROFESSIONAL = "professional"
-    STRUCTURE = "structure"
-    HOLDER = "holder"
-    REPRESENTATIVE = "representative"
-    CARER = "carer"
-    OTHER = "other"  # counter, operator, insurer, super-user: never reads (D19)
-
-
-PERSONS = frozenset({Role.HOLDER, Role.REPRESENTATIVE, Role.CARER})
+from access.facts import PERSONS, REPRESENTATIVES, Act, Authorisation, Facts, Ground, Purpose, Right, Role
 
 
 class HasVisibility(Protocol):
@@ -66,27 +19,11 @@ class HasVisibility(Protocol):
     type_code: str
     state: str
     masked: bool
+    masked_until: dt.datetime | None
     withheld: bool
     visible_from: dt.datetime | None
     secret: bool
     author_ids: list[str]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the policy needs to know, read in one query by the gate."""
-
-    role: Role
-    dossier_id: uuid.UUID
-    at: dt.datetime
-    is_open: bool = True
-    author: str = ""  # the reference under which his documents carry him
-    blocked: bool = False
-    authorised: bool = False
-    expired: bool = False  # had an authorisation that ended
-    treating: bool = False
-    documents: frozenset[uuid.UUID] = frozenset()  # masked documents opened to him alone
-    readable: frozenset[str] = frozenset()  # types his profession reads: the matrix in force
 
 
 @dataclass(frozen=True)
@@ -102,9 +39,12 @@ class Scope:
     secret: bool = False
     author: str = ""
     documents: frozenset[uuid.UUID] = field(default_factory=frozenset)
+    only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
 
     def covers(self, document: HasVisibility) -> bool:
         if document.dossier_id != self.dossier_id or document.state == "deleted":
+            return False
+        if self.only_secret and not document.secret:
             return False
         if self.author and self.author in document.author_ids:
             return True
@@ -112,13 +52,22 @@ class Scope:
             return True
         if not self.general:
             return False
+        masked = document.masked and (document.masked_until is None or document.masked_until > self.at)
         shown = document.visible_from is not None and document.visible_from <= self.at
         return (
             (self.types is None or document.type_code in self.types)
-            and (self.masked or not document.masked)
+            and (self.masked or not masked)
             and (self.withheld or not document.withheld or shown)
             and (self.secret or not document.secret)
         )
+
+
+# How an access is called in the trail when it is not the ordinary one (shown all along, EX_0.3-1050).
+MODES = {
+    Ground.BREAK_GLASS: "break_glass",
+    Ground.REGULATION: "regulation",
+    Ground.EMERGENCY_NUMBER: "emergency_number",
+}
 
 
 @dataclass(frozen=True)
@@ -132,92 +81,183 @@ class Decision:
     def __bool__(self) -> bool:
         return self.allowed
 
+    @property
+    def mode(self) -> str:
+        return MODES.get(self.ground, "normal") if self.allowed else "normal"
+
 
 def decide(act: Act, facts: Facts) -> Decision:
     """May this actor do this act on this dossier? Default: no."""
     return _RULES[act](facts)
 
 
+def _no(ground: Ground) -> Decision:
+    return Decision(False, ground)
+
+
+def _yes(ground: Ground) -> Decision:
+    return Decision(True, ground)
+
+
+# -- reading ------------------------------------------------------------------------------------------
 def _list(facts: Facts) -> Decision:
     if facts.role in PERSONS:
-        return _read_as_person(facts)
+        return _person_reads(facts)
     if (refusal := _never_reads(facts)) is not None:  # a refusal is falsy
         return refusal
-    if facts.treating:
-        return Decision(True, Ground.TREATING_DOCTOR, _scope(facts, masked=True, types=None))  # D1, L1111-16
-    if facts.authorised and facts.readable:
-        return Decision(True, Ground.AUTHORISED, _scope(facts, types=facts.readable))
+    if facts.purpose is Purpose.REGULATION:
+        return _regulates(facts)
+    decision = _professional_reads(facts)
+    if decision.scope is not None and facts.purpose is Purpose.SECRET:
+        return replace(decision, scope=replace(decision.scope, only_secret=True))
+    return decision
+
+
+def _professional_reads(facts: Facts) -> Decision:
+    """The strongest right decides alone: its ground is what the trace says."""
+    given = facts.authorisation
+    if facts.needs_express and not (given and given.express):  # D18: neither treating, nor by a team
+        given = None
+    elif facts.treating:
+        return Decision(True, Ground.TREATING_DOCTOR, _scope(facts, masked=True))  # D1, L1111-16
+    if facts.broke_glass and facts.allows_break_glass:
+        return Decision(True, Ground.BREAK_GLASS, _emergency_scope(facts, facts.readable))  # L1111-17 I
+    usable = given is not None and (not given.emergency_only or facts.purpose is Purpose.EMERGENCY)
+    if given is not None and usable and given.types is None and facts.readable:
+        return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
+    if facts.typed_number and facts.vital & facts.readable:
+        return Decision(True, Ground.EMERGENCY_NUMBER, _emergency_scope(facts, facts.vital & facts.readable))
+    if given is not None and usable and _types(facts, given):
+        return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
     if facts.documents:
-        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False))
-    if facts.authorised:
-        return Decision(False, Ground.NOT_ENTITLED)  # D20: a profession the matrix does not know
-    return Decision(False, Ground.EXPIRED if facts.expired else Ground.NOT_AUTHORISED)
+        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False, types=frozenset()))
+    return _no(_why_not(facts, given, usable))
+
+
+def _why_not(facts: Facts, given: Authorisation | None, usable: bool) -> Ground:
+    if facts.needs_express and given is None:
+        return Ground.EXPRESS_NEEDED
+    if given is not None:
+        return Ground.NOT_ENTITLED if usable else Ground.EMERGENCY_ONLY  # D20: a profession unknown to the matrix
+    return Ground.EXPIRED if facts.expired else Ground.NOT_AUTHORISED
+
+
+def _regulates(facts: Facts) -> Decision:
+    """A call came in for this person: neither authorisations nor blocks are looked at (D5, L1111-17 I)."""
+    if not facts.regulator:
+        return _no(Ground.NOT_A_REGULATOR)
+    if not facts.allows_regulation:
+        return _no(Ground.OPPOSED)
+    if not facts.readable:
+        return _no(Ground.NOT_ENTITLED)
+    return Decision(True, Ground.REGULATION, replace(_emergency_scope(facts, facts.readable), author=""))
 
 
 def _open(facts: Facts) -> Decision:
     """Like a list; and without a right, still what he wrote himself, masked too (D3, R1111-49)."""
     decision = _list(facts)
-    return decision if decision or facts.role in PERSONS else _own(facts)
+    if decision or facts.role in PERSONS or facts.purpose is Purpose.REGULATION:
+        return decision
+    return _own(facts)
 
 
 def _own(facts: Facts) -> Decision:
-    if (refusal := _never_reads(facts)) is not None:  # a refusal is falsy
+    if (refusal := _never_reads(facts)) is not None:
         return refusal
-    return Decision(True, Ground.AUTHOR, _scope(facts, general=False))
+    if facts.purpose is Purpose.REGULATION:
+        return _no(Ground.NOT_CONCERNED)  # he consults in the name of the call, not in his own
+    scope = _scope(facts, general=False, types=frozenset())
+    return Decision(True, Ground.AUTHOR, replace(scope, only_secret=facts.purpose is Purpose.SECRET))
 
 
 def _never_reads(facts: Facts) -> Decision | None:
     if facts.role is Role.STRUCTURE:
-        return Decision(False, Ground.NOT_A_PERSON)
+        return _no(Ground.NOT_A_PERSON)
     if facts.role is not Role.PROFESSIONAL:
-        return Decision(False, Ground.NOT_CONCERNED)  # D19
+        return _no(Ground.NOT_CONCERNED)  # D19
     if not facts.is_open:
-        return Decision(False, Ground.CLOSED)  # D13, author and treating doctor included
-    if facts.blocked:
-        return Decision(False, Ground.BLOCKED)  # D2, D3
+        return _no(Ground.CLOSED)  # D13, author and treating doctor included
+    if facts.blocked and facts.purpose is not Purpose.REGULATION:
+        return _no(Ground.BLOCKED)  # D2, D3, D5
+    if facts.purpose is Purpose.SECRET and not facts.minor:
+        return _no(Ground.NOT_OF_AGE)
     return None
 
 
-def _read_as_person(facts: Facts) -> Decision:
+def _person_reads(facts: Facts) -> Decision:
+    if (refusal := _no_standing(facts)) is not None:
+        return refusal
     if not facts.is_open:
-        return Decision(False, Ground.CLOSED)  # D13: a copy is asked for, nothing is browsed
+        return _no(Ground.CLOSED)  # D13: a copy is asked for, nothing is browsed
     if facts.role is Role.HOLDER:
-        return Decision(True, Ground.HOLDER, _scope(facts, masked=True, types=None, withheld=False))
-    if facts.role is Role.REPRESENTATIVE:
-        scope = _scope(facts, masked=True, types=None, withheld=False, secret=False)  # D12
-        return Decision(True, Ground.REPRESENTATIVE, scope)
-    return Decision(False, Ground.NOT_ENTITLED)  # a carer's rights are explicit: none is given yet
+        return Decision(True, Ground.HOLDER, _scope(facts, masked=True, withheld=False))
+    if facts.role in REPRESENTATIVES:
+        return Decision(True, Ground.REPRESENTATIVE, _scope(facts, masked=True, withheld=False, secret=False))  # D12
+    if Right.READ not in facts.rights:
+        return _no(Ground.NOT_ENTITLED)
+    scope = _scope(facts, masked=Right.MASKED in facts.rights, withheld=False, secret=False)
+    return Decision(True, Ground.CARER, scope)
 
 
+def _no_standing(facts: Facts) -> Decision | None:
+    """A person whose quality ended, or has not begun, with the holder's age."""
+    if facts.role is Role.PARENT and not facts.minor:
+        return _no(Ground.OF_AGE)
+    if facts.role is Role.HOLDER and facts.minor:
+        return _no(Ground.NOT_OF_AGE)  # D11
+    return None
+
+
+# -- writing and managing -----------------------------------------------------------------------------
 def _deposit(facts: Facts) -> Decision:
     """Feeding is a duty: authorisation governs reading (D4). A block stops it, a closing too (D13)."""
     if not facts.is_open:
-        return Decision(False, Ground.CLOSED)
-    if facts.role is Role.HOLDER:
-        return Decision(True, Ground.HOLDER)
-    if facts.role is Role.REPRESENTATIVE:
-        return Decision(True, Ground.REPRESENTATIVE)
+        return _no(Ground.CLOSED)
+    if facts.role in PERSONS:
+        return _person_may(facts, Right.DEPOSIT)
     if facts.role not in {Role.PROFESSIONAL, Role.STRUCTURE}:
-        return Decision(False, Ground.NOT_CONCERNED)
+        return _no(Ground.NOT_CONCERNED)
     if facts.blocked:
-        return Decision(False, Ground.BLOCKED)
-    return Decision(True, Ground.FEEDING)
+        return _no(Ground.BLOCKED)
+    if facts.purpose is Purpose.REGULATION:
+        return _no(Ground.READS_ONLY)  # D7
+    if facts.purpose is Purpose.SECRET and not facts.minor:
+        return _no(Ground.NOT_OF_AGE)
+    return _yes(Ground.FEEDING)
+
+
+def _person_may(facts: Facts, right: Right | None = None) -> Decision:
+    """Holder and representatives may; a carer what he was given (`right`), or nothing."""
+    if (refusal := _no_standing(facts)) is not None:
+        return refusal
+    if facts.role is Role.HOLDER:
+        return _yes(Ground.HOLDER)
+    if facts.role in REPRESENTATIVES:
+        return _yes(Ground.REPRESENTATIVE)
+    if facts.role is Role.CARER:
+        return _yes(Ground.CARER) if right in facts.rights else _no(Ground.NOT_ENTITLED)
+    return _no(Ground.NOT_CONCERNED)
 
 
 def _manage(facts: Facts) -> Decision:
-    """The holder's own acts. A closed dossier still shows its state and its trace (D13)."""
-    if facts.role is Role.HOLDER:
-        return Decision(True, Ground.HOLDER)
-    if facts.role is Role.REPRESENTATIVE:
-        return Decision(True, Ground.REPRESENTATIVE)
-    return Decision(False, Ground.NOT_CONCERNED)
+    """The holder's own settings. A closed dossier still shows its state (D13)."""
+    return _person_may(facts)
+
+
+def _authorise(facts: Facts) -> Decision:
+    return _person_may(facts, Right.AUTHORISE)
+
+
+def _trail(facts: Facts) -> Decision:
+    """Also of a closed dossier (D13, L1111-19)."""
+    return _person_may(facts, Right.TRAIL)
 
 
 def _exists(facts: Facts) -> Decision:
     """D17: an identified professional with the INS learns existence, state and his own authorisation."""
     if facts.role in {Role.PROFESSIONAL, Role.STRUCTURE}:
-        return Decision(True, Ground.IDENTIFIED)
-    return Decision(False, Ground.NOT_CONCERNED)
+        return _yes(Ground.IDENTIFIED)
+    return _no(Ground.NOT_CONCERNED)
 
 
 def _record(facts: Facts) -> Decision:
@@ -225,27 +265,55 @@ def _record(facts: Facts) -> Decision:
 
     Never a structure's certificate: the act is a named person's (EX_0.3-1010).
     """
-    if (refusal := _never_reads(facts)) is not None:  # a refusal is falsy
+    if facts.purpose is Purpose.REGULATION:
+        return _no(Ground.READS_ONLY if facts.role is Role.PROFESSIONAL else Ground.NOT_CONCERNED)
+    if (refusal := _never_reads(facts)) is not None:
         return refusal
-    return Decision(True, Ground.IDENTIFIED)
+    return _yes(Ground.IDENTIFIED)
 
 
-_RULES = {
+def _break(facts: Facts) -> Decision:
+    """Any professional present may, unless the holder opposed it (R1111-48) or blocked that person (D5)."""
+    if not (decision := _record(facts)):
+        return decision
+    return decision if facts.allows_break_glass else _no(Ground.OPPOSED)
+
+
+_RULES: dict[Act, Callable[[Facts], Decision]] = {
     Act.LIST: _list,
     Act.OPEN: _open,
     Act.OWN: _own,
     Act.DEPOSIT: _deposit,
     Act.MANAGE: _manage,
+    Act.AUTHORISE: _authorise,
+    Act.TRAIL: _trail,
     Act.EXISTS: _exists,
     Act.RECORD: _record,
+    Act.BREAK: _break,
 }
+
+
+# -- scopes -------------------------------------------------------------------------------------------
+def _types(facts: Facts, given: Authorisation) -> frozenset[str]:
+    return facts.readable if given.types is None else facts.readable & given.types
+
+
+def _authorised_scope(facts: Facts, given: Authorisation) -> Scope:
+    if given.emergency_only:
+        return _emergency_scope(facts, _types(facts, given))
+    return _scope(facts, types=_types(facts, given))
+
+
+def _emergency_scope(facts: Facts, types: frozenset[str]) -> Scope:
+    """D6: masked documents only if the holder switched that on; those awaiting announcement yes."""
+    return _scope(facts, types=types, masked=facts.shows_masked_in_emergency)
 
 
 def _scope(
     facts: Facts,
     *,
     general: bool = True,
-    types: frozenset[str] | None = frozenset(),
+    types: frozenset[str] | None = None,
     masked: bool = False,
     withheld: bool = True,
     secret: bool = True,

@@ -1,6 +1,6 @@
 """What the professionals' interface answers when it does not do what was asked: one sentence, what to do."""
 
-from access.policy import Ground
+from access.facts import Ground
 
 # ground of a refusal -> what happened and what to do
 REFUSALS: dict[str, str] = {
@@ -10,6 +10,15 @@ REFUSALS: dict[str, str] = {
     "puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
     Ground.EXPIRED: "Votre autorisation sur ce dossier a pris fin. Demandez de nouveau son accord au "
     "patient, puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
+    Ground.EMERGENCY_ONLY: "Le titulaire vous a autorisé pour les urgences seulement. Si c'en est une, dites-le "
+    "(en-tête DMP-Purpose: emergency).",
+    Ground.EXPRESS_NEEDED: "La médecine du travail et la PMI ne consultent qu'avec l'accord exprès du titulaire, "
+    "donné par lui-même à vous. Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes).",
+    Ground.NOT_A_REGULATOR: "Votre jeton Pro Santé Connect ne porte pas la qualité de régulateur du SAMU-Centre 15.",
+    Ground.READS_ONLY: "La régulation du SAMU-Centre 15 consulte et n'écrit pas. Rappelez sans "
+    " DMP-Purpose: regulation.",
+    Ground.OPPOSED: "Le titulaire s'est opposé à cet accès en urgence.",
+    Ground.NOT_OF_AGE: "La session secrète est réservée au dossier d'un mineur.",
     Ground.NOT_ENTITLED: "La matrice d'habilitation n'ouvre aucun type de document à votre profession.",
     Ground.NOT_CONCERNED: "Ce dossier ne vous est pas ouvert.",
     Ground.NOT_A_PERSON: "Une structure ou un logiciel alimente sans consulter. Identifiez-vous en personne.",

@@ -14,23 +14,25 @@ EMERGENCY = ("allows_break_glass", "allows_regulation", "shows_masked_in_emergen
 
 def change_contacts(entry: Entry, patient: Patient, *, email: str, phone: str) -> bool:
     """Where the notices go. False, and nothing written but the trace of the visit, when nothing changed."""
-    return _change(entry, patient, {"email": email, "phone": phone}, "contacts")
+    changed = _change(entry, patient, {"email": email, "phone": phone})
+    entry.trace(Event.CONTACT_CHANGED, detail={"setting": "contacts", "changed": changed})
+    return bool(changed)
 
 
 def change_emergency(entry: Entry, **switches: bool) -> bool:
     """The express oppositions of article R1111-48, and whether masked documents show in an emergency (D6)."""
-    return _change(entry, entry.dossier, {name: switches[name] for name in EMERGENCY}, "urgence")
+    changed = _change(entry, entry.dossier, {name: switches[name] for name in EMERGENCY})
+    now = {name: bool(switches[name]) for name in changed}
+    entry.trace(Event.EMERGENCY_CHANGED, detail={"setting": "urgence", "changed": changed, **now})
+    return bool(changed)
 
 
-def _change(entry: Entry, row: Patient | Dossier, wanted: dict[str, str | bool], setting: str) -> bool:
+def _change(entry: Entry, row: Patient | Dossier, wanted: dict[str, str | bool]) -> list[str]:
+    """The names of the fields that changed, saved with their author."""
     changed = [name for name, value in wanted.items() if getattr(row, name) != value]
     if changed:
         for name in changed:
             setattr(row, name, wanted[name])
         row._history_user = entry.actor  # type: ignore[union-attr]
         row.save(update_fields=changed)
-    detail: dict[str, object] = {"setting": setting, "changed": changed}
-    if setting == "urgence":
-        detail |= {name: bool(wanted[name]) for name in changed}
-    entry.trace(Event.CONTACT_CHANGED, detail=detail)
-    return bool(changed)
+    return changed

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, views, views_psc
+from access import online, sign_in, views, views_psc
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -9,6 +9,7 @@ urlpatterns = [
     path("ouvrir/courrier/", online.letter, name="opening_letter"),
     path("ouvrir/courrier/envoye/", online.posted, name="opening_posted"),
     path("ouvrir/accord/", online.agree, name="opening_agree"),
+    path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("dossiers/", views.dossiers, name="dossiers"),
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),

@@ -14,10 +14,10 @@ from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import directory, grants, holder, overview, profile
+from access.facts import Act
 from access.forms import Authorisation, Contacts, Emergency, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
-from access.policy import Act
 from access.words import polite
 from audit.trail import Event
 from patients.models import Patient
@@ -228,7 +228,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
 def emergency(request: HttpRequest) -> HttpResponse:
     form = Emergency(request.POST)  # boxes that are not ticked are not sent: an empty form is an answer
     if request.method == "POST" and form.is_valid():
-        with holder.enter(request, Act.MANAGE, Event.CONTACT_CHANGED, lock=True) as entry:
+        with holder.enter(request, Act.MANAGE, Event.EMERGENCY_CHANGED, lock=True) as entry:
             profile.change_emergency(entry, **form.cleaned_data)
         messages.success(request, "Vos choix pour les urgences sont enregistrés.")
         return redirect("profile")

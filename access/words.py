@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from access.policy import Ground
+from access.facts import Ground
 from audit.trail import ActorKind, Event
 from patients import terms
 
@@ -58,6 +58,25 @@ ACTS: dict[str, Act] = {
         "autorisé {what} à consulter ce dossier{until}", "autoriser {what} à consulter ce dossier"
     ),
     Event.ACCESS_WITHDRAWN: Act("retiré l'autorisation de {what}", "retirer l'autorisation de {what}"),
+    Event.TEAM_AGREED: Act("autorisé une équipe de soins{until}", "autoriser une équipe de soins"),
+    Event.TEAM_JOINED: Act("fait entrer {what} dans l'équipe de soins", "faire entrer {what} dans l'équipe de soins"),
+    Event.TEAM_ENDED: Act(
+        "mis fin à l'autorisation de l'équipe de soins", "mettre fin à l'autorisation d'une équipe"
+    ),
+    Event.CONSENT_ASKED: Act("demandé votre accord pour consulter ce dossier", "demander votre accord"),
+    Event.CONSENT_ANSWERED: Act("répondu à la demande d'accord de {what}", "répondre à une demande d'accord"),
+    Event.GLASS_BROKEN: Act("ouvert ce dossier en urgence (bris de glace)", "ouvrir ce dossier en urgence"),
+    Event.GLASS_ATTESTED: Act("justifié par écrit son accès en urgence", "justifier son accès en urgence"),
+    Event.NUMBER_MADE: Act("imprimé une carte d'urgence", "imprimer une carte d'urgence"),
+    Event.NUMBER_USED: Act("tapé le numéro de votre carte d'urgence", "taper le numéro d'une carte d'urgence"),
+    Event.MEANS_CHANGED: Act("changé la façon de donner son accord", "changer la façon de donner son accord"),
+    Event.DOCUMENT_OPENED_TO: Act("ouvert {what} à un professionnel", "ouvrir {what} à un professionnel"),
+    Event.DOCUMENT_CLOSED_TO: Act("refermé {what} à un professionnel", "refermer {what} à un professionnel"),
+    Event.ACCESS_CONTESTED: Act("contesté un accès", "contester un accès"),
+    Event.CONTEST_ANSWERED: Act("répondu à votre contestation", "répondre à une contestation"),
+    Event.PREVIEWED: Act("regardé ce que voit {what}", "regarder ce que voit {what}"),
+    Event.INVITED: Act("invité une personne à suivre ce dossier", "inviter une personne à suivre ce dossier"),
+    Event.REPRESENTATION_ENDED: Act("mis fin aux droits d'une personne", "mettre fin aux droits d'une personne"),
     Event.PROFESSIONAL_BLOCKED: Act("bloqué {what}", "bloquer {what}"),
     Event.PROFESSIONAL_UNBLOCKED: Act("débloqué {what}", "débloquer {what}"),
     Event.TREATING_NAMED: Act("désigné {what} comme médecin traitant", "désigner {what} comme médecin traitant"),
@@ -68,10 +87,19 @@ ACTS: dict[str, Act] = {
     Event.SHEET_READ: Act("consulté la fiche d'identité", "consulter la fiche d'identité"),
     Event.IDENTITY_SEARCHED: Act("recherché cette identité", "rechercher cette identité"),
     Event.CONTACT_CHANGED: Act("changé {setting}", "changer {setting}"),
+    Event.EMERGENCY_CHANGED: Act("changé {setting}", "changer {setting}"),
     Event.REPRESENTATION_ADDED: Act("enregistré un représentant légal", "enregistrer un représentant légal"),
     Event.OPENING_ASKED: Act(
         "demandé en ligne l'ouverture de ce dossier", "demander en ligne l'ouverture de ce dossier"
     ),
+    Event.PASSWORD_RESET: Act(
+        "refait par e-mail le mot de passe de l'espace en ligne", "refaire le mot de passe de l'espace en ligne"
+    ),
+    Event.ACCESS_CODE_GIVEN: Act(
+        "demandé un code pour retrouver l'accès à l'espace en ligne",
+        "demander un code pour retrouver l'accès à l'espace en ligne",
+    ),
+    Event.ACCESS_RESTORED: Act("retrouvé l'accès à l'espace en ligne", "retrouver l'accès à l'espace en ligne"),
     Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
 }
@@ -115,6 +143,7 @@ SETTINGS = {
 MODES = {
     "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",
     "regulation": "pendant un appel au SAMU-Centre 15",
+    "emergency_number": "avec le numéro d'accès d'urgence de votre carte",
 }
 KINDS = {
     ActorKind.STRUCTURE: "Le logiciel de l'établissement",
@@ -153,6 +182,20 @@ WHY: dict[str, Why] = {
         "profession peut lire, et jamais ce que vous avez masqué.",
         "Dans Autorisations, choisissez son nom puis « Retirer l'autorisation ».",
     ),
+    Ground.BREAK_GLASS: Why(
+        "Il a déclaré que vous étiez en danger et ne pouviez pas répondre (bris de glace). Cet accès se ferme tout "
+        "seul après quatre heures, et il doit le justifier par écrit.",
+        "Pour vous y opposer à l'avenir : Profil, « Urgences ». Vous pouvez aussi contester cet accès.",
+    ),
+    Ground.REGULATION: Why(
+        "Le SAMU-Centre 15 a reçu un appel pour vous : la loi lui permet de consulter votre dossier.",
+        "Pour vous y opposer à l'avenir : Profil, « Urgences ». Vous pouvez aussi contester cet accès.",
+    ),
+    Ground.EMERGENCY_NUMBER: Why(
+        "Il a tapé le numéro d'accès d'urgence imprimé sur votre carte. Il voit pendant quatre heures l'essentiel : "
+        "synthèse, allergies, traitements.",
+        "Dans Profil, « Urgences », imprimez une nouvelle carte : l'ancien numéro ne sert plus.",
+    ),
     Ground.OPENED_TO_HIM: Why(
         "Vous lui avez ouvert un document précis, et rien d'autre.",
         "Dans Autorisations, choisissez son nom puis « Bloquer ».",
@@ -184,6 +227,21 @@ WHY: dict[str, Why] = {
         "Refusé : votre autorisation avait pris fin.",
         "Si vous voulez la renouveler : dans Autorisations, choisissez son nom.",
     ),
+    Ground.EMERGENCY_ONLY: Why(
+        "Refusé : vous l'avez autorisé pour les urgences seulement, et il n'a pas dit que c'en était une.",
+        "Pour l'autoriser toujours : dans Autorisations, choisissez son nom.",
+    ),
+    Ground.EXPRESS_NEEDED: Why(
+        "Refusé : la médecine du travail et la PMI ne voient rien sans un accord que vous donnez vous-même.",
+        "Si vous le voulez : dans Autorisations, cherchez son nom.",
+    ),
+    Ground.NOT_A_REGULATOR: Why("Refusé : il n'est pas régulateur du SAMU-Centre 15."),
+    Ground.READS_ONLY: Why("Refusé : la régulation du SAMU-Centre 15 consulte, elle n'écrit rien dans un dossier."),
+    Ground.OPPOSED: Why(
+        "Refusé : vous vous êtes opposé à cet accès en urgence.", "Pour changer d'avis : Profil, « Urgences »."
+    ),
+    Ground.OF_AGE: Why("Refusé : le titulaire est majeur, ses parents n'ont plus accès à son dossier."),
+    Ground.NOT_OF_AGE: Why("Refusé : un mineur n'a pas encore de compte à lui, et un majeur pas de session secrète."),
     Ground.NOT_ENTITLED: Why("Refusé : sa profession ne permet de lire aucun document de ce dossier."),
     Ground.NOT_CONCERNED: Why("Refusé : cette personne n'a aucun droit sur ce dossier."),
     Ground.NOT_A_PERSON: Why(

@@ -12,6 +12,7 @@ DISTRIBUTED = {
     "patients_dossier": "id",
     "patients_historicaldossier": "id",
     "patients_identityindex": "lookup",
+    "access_emergencynumber": "lookup",
 }
 # Small tables that every machine holds whole.
 REFERENCE = {"patients_caisse", "patients_regime", "access_professional", "access_structure"}

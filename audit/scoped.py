@@ -29,17 +29,17 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random)
 
 
-class DossierScoped(models.Model):
-    """A row of one dossier. Concrete models declare `dossier`, a real foreign key."""
+class DossierRouted(models.Model):
+    """Whatever saves, deletes or reads this row again names its dossier (scale rule R6)."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    dossier_key = "dossier_id"  # the attribute that holds it
 
     class Meta:
         abstract = True
 
     @property
     def _mine(self) -> dict[str, Any]:
-        return {"dossier_id": vars(self)["dossier_id"]}
+        return {self.dossier_key: vars(self)[self.dossier_key]}
 
     def _do_update(self, base_qs: Any, *args: Any) -> Any:
         return super()._do_update(base_qs.filter(**self._mine), *args)
@@ -58,6 +58,15 @@ class DossierScoped(models.Model):
             count = rows._raw_delete(using)
             post_delete.send(type(self), instance=self, using=using, origin=self)
         return count, {self._meta.label: count}
+
+
+class DossierScoped(DossierRouted):
+    """A row of one dossier. Concrete models declare `dossier`, a real foreign key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta:
+        abstract = True
 
 
 class DossierForeignKey(models.ForeignKey):

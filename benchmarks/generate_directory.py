@@ -1,7 +1,7 @@
 """Write a file like the national directory's public extraction: `generate_directory.py FILE [ROWS]`.
 
-People and places are invented; every number starts with 8100, which no real RPPS does. The same
-arguments give the same file.
+People and places are invented; every number starts with 8199, which no real RPPS does,
+nor anybody of the demonstration. The same arguments give the same file.
 """
 
 import random
@@ -37,7 +37,7 @@ def row(number: int, rng: random.Random) -> str:
     """One activity. About one person in four has two of them, each in another place."""
     person = number * 3 // 4
     profession = list(PROFESSIONS)[person % len(PROFESSIONS)]
-    rpps = f"8100{person:07d}"
+    rpps = f"8199{person:07d}"
     place = rng.randrange(200_000)
     cells = dict.fromkeys(HEADER, "")
     cells |= {

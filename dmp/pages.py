@@ -1,9 +1,13 @@
-"""Pages that belong to no app: health, help, legal. None shows a dossier, none leaves a trace."""
+"""Pages that belong to no app: health, help, legal, errors. None shows a dossier, none leaves a trace."""
+
+import sys
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from kombu.exceptions import OperationalError as BrokerDown
+from redis.exceptions import RedisError
 
 
 @login_not_required
@@ -22,3 +26,14 @@ def public(request: HttpRequest, template: str) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "403.html", {"stale_form": True}, status=403)
+
+
+# What comes back by itself: the database, the task queue or the counters of attempts do not answer.
+PASSING = (OperationalError, InterfaceError, RedisError, BrokerDown)
+
+
+def failure(request: HttpRequest) -> HttpResponse:
+    """An error nobody caught: 503 when waiting mends it, else 500. Needs neither session nor database."""
+    if isinstance(sys.exception(), PASSING):
+        return render(None, "503.html", status=503)
+    return render(None, "500.html", status=500)

@@ -34,8 +34,8 @@ TESTING = "pytest" in sys.modules
 SECRET_KEY = text("DMP_SECRET_KEY")
 IDENTITY_KEY = text("DMP_IDENTITY_KEY")
 MASTER_KEYS = text("DMP_MASTER_KEYS")
-PORTAL_URL = text("DMP_PORTAL_URL", "http://127.0.0.1:8000")
-BACKOFFICE_URL = text("DMP_BACKOFFICE_URL", "http://127.0.0.1:8001")
+PORTAL_URL = text("DMP_PORTAL_URL", "http://localhost:8000")
+BACKOFFICE_URL = text("DMP_BACKOFFICE_URL", "http://localhost:8001")
 ALLOWED_HOSTS = text("DMP_ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL, BACKOFFICE_URL]
 
@@ -109,7 +109,12 @@ TEMPLATES = [
 # -- databases -----------------------------------------------------------------------------------
 def database(url: str) -> dict:
     info = conninfo_to_dict(url)
-    options: dict = {"connect_timeout": 5}
+    options: dict = {
+        "connect_timeout": 5,
+        # Statements asked five times are prepared: planning the list took longer than answering it.
+        "server_side_binding": True,
+        "prepare_threshold": 5,
+    }
     if ROLE in {"portal", "backoffice"}:
         # A pool in web processes only: Celery closes it at each task.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
@@ -188,6 +193,11 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "access.accounts.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "access.account_forms.SignIn",
+    "reset_password": "access.account_forms.ForgottenPassword",
+    "reset_password_from_key": "access.account_forms.NewPassword",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -204,7 +214,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Dossier médical partagé"
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # not in Redis: a session outlives it
 SESSION_COOKIE_NAME = "dmp_backoffice" if ROLE == "backoffice" else "dmp_portal"
 SESSION_COOKIE_AGE = 15 * 60  # seconds without activity (rules.md section 9)
 SESSION_SAVE_EVERY_REQUEST = True
@@ -263,6 +273,11 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT
 AUTHORISATION_DAYS = int(text("DMP_AUTHORISATION_DAYS", "365"))  # longest and default authorisation
 WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar month
 AGE_OF_MAJORITY = 18  # D11
+EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
+EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
+BREAK_GLASS_HOURS = 4
+ATTESTATION_HOURS, ESCALATION_HOURS = 24, 72  # a broken glass is attested, else signalled to the operator
+CONSENT_SECONDS = 120  # silence gives nothing
 
 # -- mail -----------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = text("DMP_MAIL_FROM", "ne-pas-repondre@dmp.example.org")
@@ -334,7 +349,9 @@ SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"()": "dmp.logs.Discreet", "format": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": text("DMP_LOG_LEVEL", "INFO")},
     # Django's request logger writes paths and reprs: paths carry no identifier, exceptions may.

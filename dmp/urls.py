@@ -1,9 +1,11 @@
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from access import schema
 from dmp import pages
 from documents import views
 
+handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
@@ -13,6 +15,8 @@ urlpatterns = [
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),
+    # One place for an address: the profile. allauth's page would add others, each able to remake the password.
+    path("compte/email/", RedirectView.as_view(pattern_name="profile")),
     path("compte/", include("allauth.urls")),
     path("", include("documents.urls_fhir")),
     path("api/v1/", include("access.urls_api")),

@@ -5,14 +5,17 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import counter
+from access import counter, counter_access, sign_in
 from dmp import pages
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.index_title = "Guichet"
 
+handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
+    path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
+    path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
@@ -21,6 +24,8 @@ urlpatterns = [
     path("guichet/", counter.find, name="counter_find"),
     path("guichet/personne/", counter.sheet, name="counter_sheet"),
     path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
+    path("guichet/coordonnees/", counter.contact, name="counter_contact"),
+    path("guichet/acces/", counter_access.give_back, name="counter_access"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="counter_find")),
 ]

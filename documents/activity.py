@@ -13,8 +13,9 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from access import words
+from access.facts import Act
 from access.gate import Absent, Entry
-from access.policy import Act, Scope, decide
+from access.policy import Scope, decide
 from access.words import Why
 from audit.models import Trace, TraceQuerySet
 from audit.trail import ActorKind, Event

@@ -13,15 +13,13 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, Valid
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from access import gate
 from access import problems as words
-from access.api import bounded
+from access.door import ProfessionalView
+from access.facts import Act, Ground
 from access.gate import Absent, Caller, Entry, Refused
-from access.policy import Act, Ground
 from audit.trail import Event, TrailDown
 from documents import antivirus, entries
 from documents.masking import Forbidden
@@ -46,27 +44,20 @@ class Negotiation(DefaultContentNegotiation):
         URL_FORMAT_OVERRIDE = None
 
 
-class FhirView(APIView):
-    """Media types and errors of FHIR. `request.auth` is the `gate.Caller`."""
+class FhirView(ProfessionalView):
+    """Media types and errors of FHIR."""
 
     renderer_classes = [rest.FhirRenderer, rest.PlainJsonRenderer]
     content_negotiation_class = Negotiation
     parser_classes = [rest.FhirParser, rest.PlainJsonParser, rest.PatchParser]
     schema = None  # said by the CapabilityStatement
-    request: Request
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        bounded(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-        super().initial(request, *args, **kwargs)
+    @property
+    def limit(self) -> int:
+        return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
     def get_exception_handler(self) -> Any:
         return handle
-
-    @property
-    def caller(self) -> Caller:
-        caller = self.request.auth
-        assert isinstance(caller, Caller)
-        return caller
 
     @property
     def base(self) -> str:

@@ -9,8 +9,9 @@ from django.http import HttpResponseBase
 from rest_framework.request import Request
 
 from access import gate
+from access.facts import Act
 from access.gate import Entry
-from access.policy import Act, decide
+from access.policy import decide
 from audit import trail
 from audit.trail import Event
 from documents import acts, entries, masking

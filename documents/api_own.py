@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from access import gate
 from access.api import DOSSIER, ERRORS, Door, dossier_of
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
 from documents.models import Document
 from fhir import ids

@@ -12,11 +12,12 @@ from rest_framework.response import Response
 
 from access import gate
 from access.api import status_of
+from access.facts import Act
 from access.gate import Absent, Entry
-from access.policy import Act
 from audit.trail import Event
 from documents import acts, contents, deposits
 from documents.api import FhirView, answer, hidden, opened
+from documents.bodies import EXTENSIONS
 from documents.models import Document
 from fhir import capability, ids, problems, read, rest, wire, write
 from fhir.problems import Problem
@@ -158,18 +159,6 @@ def bytes_of(document: Document, start: int = 0, stop: int | None = None) -> Htt
     return StreamingHttpResponse(pieces, status=200 if whole else 206, headers=headers)
 
 
-SUFFIXES = {
-    "application/pdf": "pdf",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/tiff": "tif",
-    "text/rtf": "rtf",
-    "text/plain": "txt",
-    "application/dicom": "dcm",
-    "text/xml": "xml",
-}
-
-
 def file_name(document: Document) -> str:
     """By date and type: a title is somebody's text, and says what the document is about."""
-    return f"document-{document.created:%Y-%m-%d}.{SUFFIXES.get(document.media_type, 'bin')}"
+    return f"document-{document.created:%Y-%m-%d}.{EXTENSIONS.get(document.media_type, 'bin')}"

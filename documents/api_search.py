@@ -5,6 +5,7 @@ At most five statements; no COUNT unless asked. Texts are those stored with the 
 """
 
 import uuid
+from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +13,8 @@ from django.http import HttpResponse, HttpResponseBase, QueryDict
 from rest_framework.request import Request
 
 from access import gate
+from access.facts import Act
 from access.gate import Absent, Entry
-from access.policy import Act
 from audit.trail import Event
 from documents import acts, deposits, entries, searches
 from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, split, with_number
@@ -31,21 +32,23 @@ def _pairs(params: QueryDict) -> Pairs:
     return [(name, value) for name, values in params.lists() for value in values]
 
 
-class SearchView(FhirView):
+class SearchView(FhirView, ABC):
     """What both searches share: one patient, the gate, a page, its trace."""
 
     kind = ""
     event = Event.DOCUMENT_LISTED
 
+    @abstractmethod
     def read(self, pairs: Pairs) -> Search:
-        raise NotImplementedError
+        """What is asked for. Raises Problem."""
 
+    @abstractmethod
     def find(self, entry: Entry, wanted: Search) -> tuple[list[Row], int | None]:
         """The rows of a page and one more; their number when it was asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def texts(self, entry: Entry, wanted: Search, shown: list[Row]) -> list[tuple[str, str]]:
-        raise NotImplementedError
+        """Logical id and stored text of each row shown."""
 
     def get(self, request: Request) -> HttpResponseBase:
         return self.search(_pairs(request.query_params))

@@ -1,6 +1,7 @@
 """POST [base] (ITI-65) and POST DocumentReference (ITI-105): a lot goes in whole, once."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,25 +16,25 @@ from fhir import ids, problems, read, wire, write
 from fhir.problems import issue
 from patients.replies import Sending
 
+Reply = tuple[int, str, str]  # status, location, body
 
-class DepositView(FhirView):
+
+class DepositView(FhirView, ABC):
     """What both share: file the lot, or give again the answer already given.
 
     Known again by the header Idempotency-Key (with the same message), or by the documents' own identifiers.
     """
 
-    def reply(
-        self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]
-    ) -> tuple[int, str, str]:
-        """Status, location, body."""
-        raise NotImplementedError
+    @abstractmethod
+    def reply(self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]) -> Reply:
+        """The answer to a lot that was filed."""
 
     def take(self, submission: read.Submission) -> HttpResponse:
         headers, body = self.request.headers, wire.dumps(self.request.data)
         sending = Sending.of(
             self.caller.author, headers.get("Idempotency-Key", ""), self.request.path.encode() + body
         )
-        given: list[tuple[int, str, str]] = []
+        given: list[Reply] = []
         dossiers: list[uuid.UUID] = []
 
         def again(entry: Entry) -> bool:
@@ -64,9 +65,7 @@ class Root(DepositView):
     def post(self, request: Request) -> HttpResponseBase:
         return self.take(read.transaction(request.data))
 
-    def reply(
-        self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]
-    ) -> tuple[int, str, str]:
+    def reply(self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]) -> Reply:
         return 200, "", wire.text(write.transaction_response(_slots(submission, lot, documents)))
 
 
@@ -76,9 +75,7 @@ class Publication(DepositView):
     def post(self, request: Request) -> HttpResponseBase:
         return self.take(read.publication(request.data))
 
-    def reply(
-        self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]
-    ) -> tuple[int, str, str]:
+    def reply(self, submission: read.Submission, lot: SubmissionSet, documents: list[Document]) -> Reply:
         document = documents[0]
         location = f"DocumentReference/{ids.join(document.dossier_id, document.pk)}"
         return 201, location, document.fhir

@@ -22,10 +22,20 @@ def put(dossier_id: uuid.UUID, document_id: uuid.UUID, content: bytes) -> None:
 
 
 def pieces(document: Document, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The content from `start` to `stop` (bytes), checked piece by piece. Raises `vault.Unreadable`."""
+    """The content from `start` to `stop` (bytes), checked piece by piece. Raises `vault.Unreadable`.
+
+    A file that is missing, cut or lengthened is known here, before the first piece: a range that ends before
+    the last segment would not notice by itself. What was altered inside is known at its piece.
+    """
     key = keys.of(document.dossier_id)
-    with store().open(document.pk) as file:
-        yield from vault.unseal(key, document.pk, file, start, stop)
+    if store().size(document.pk) != vault.sealed_size(document.size):
+        raise vault.Unreadable("Le contenu n'a pas sa taille.")
+    return _opened(key, document.pk, start, stop)
+
+
+def _opened(key: bytes, document_id: uuid.UUID, start: int, stop: int | None) -> Iterator[bytes]:
+    with store().open(document_id) as file:
+        yield from vault.unseal(key, document_id, file, start, stop)
 
 
 def read(document: Document) -> bytes:

@@ -11,8 +11,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from access import gate
+from access.facts import Act
 from access.gate import Caller, Entry
-from access.policy import Act, decide
+from access.policy import decide
 from audit import trail
 from audit.scoped import uuid7
 from audit.trail import Event, TrailDown

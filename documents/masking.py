@@ -5,14 +5,14 @@ Each is called inside the door, on a document found in the actor's scope, and tr
 
 from django.core.exceptions import ValidationError
 
+from access.facts import REPRESENTATIVES, Role
 from access.gate import Entry
-from access.policy import Role
 from audit.trail import Event
 from documents.acts import revise, trace
 from documents.models import Document
 from patients.models import Patient
 
-HOLDERS = {Role.HOLDER, Role.REPRESENTATIVE}
+HOLDERS = REPRESENTATIVES | {Role.HOLDER}
 
 
 class Forbidden(ValidationError):
@@ -54,7 +54,7 @@ def announce(entry: Entry, document: Document) -> None:
 
 def show_representatives(entry: Entry, document: Document) -> None:
     """Visible to the legal representatives; there is no way back (EX_3.3-1045). Never by themselves."""
-    if entry.caller.role is Role.REPRESENTATIVE:
+    if entry.caller.role in REPRESENTATIVES:
         raise Forbidden("Seul le mineur décide, avec le professionnel, de lever ce secret.", code="secret")
     _author_or_treating(entry, document)
     _change(entry, document, Event.DOCUMENT_UNMASKED, secret=False)

@@ -1,7 +1,7 @@
 """Documents: XDS metadata (rules.md 2.2) beside the FHIR text rendered when they were written."""
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.postgres.fields import ArrayField
@@ -11,7 +11,7 @@ from django.utils import timezone
 from guardian.models import UserObjectPermissionBase
 
 from access.models import RunningQuerySet, User
-from audit.scoped import DossierForeignKey, DossierScoped, history, uuid7
+from audit.scoped import DossierForeignKey, DossierRouted, DossierScoped, history, uuid7
 from patients.models import Dossier
 
 if TYPE_CHECKING:
@@ -44,23 +44,47 @@ class SubmissionSet(DossierScoped):
         return self.unique_id
 
 
+class WithinScope(models.Func):
+    """`Scope.covers` as one condition with a fixed text: asked at every request, it took longer to build from parts
+    and to plan than to answer. The types are one array, whatever their number: the statement is prepared once.
+    """
+
+    columns = ("id", "author_ids", "type_code", "masked", "masked_until", "withheld", "visible_from", "secret")
+    condition = """(
+        (NOT %s OR {secret})
+        AND (%s = ANY({author_ids}) OR {id} = ANY(%s)
+            OR (%s AND (%s OR {type_code} = ANY(%s))
+                AND (%s OR NOT {masked} OR {masked_until} <= %s)
+                AND (%s OR NOT {withheld} OR {visible_from} <= %s)
+                AND (%s OR NOT {secret}))))"""
+    output_field = models.BooleanField()
+
+    def __init__(self, scope: "Scope") -> None:
+        super().__init__(*self.columns)
+        self.parameters = (
+            scope.only_secret,
+            scope.author or None,  # nobody: NULL is in no array
+            list(scope.documents),
+            scope.general,
+            scope.types is None,
+            sorted(scope.types or ()),
+            scope.masked,
+            scope.at,
+            scope.withheld,
+            scope.at,
+            scope.secret,
+        )
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:  # type: ignore[override]
+        names = [compiler.compile(one)[0] for one in self.get_source_expressions()]
+        return self.condition.format(**dict(zip(self.columns, names, strict=True))), self.parameters
+
+
 class DocumentQuerySet(models.QuerySet["Document"]):
     def within(self, scope: "Scope") -> "DocumentQuerySet":
         """The documents that exist for whoever has this scope: the SQL twin of `Scope.covers`."""
         rows = self.filter(dossier_id=scope.dossier_id).exclude(state=Document.State.DELETED)
-        mine = Q(author_ids__contains=[scope.author]) if scope.author else Q(pk__in=[])
-        if scope.documents:
-            mine |= Q(pk__in=scope.documents)
-        common = Q(dossier_id=scope.dossier_id)  # an empty Q would vanish in the "or" below
-        if scope.types is not None:
-            common &= Q(type_code__in=scope.types)
-        if not scope.masked:
-            common &= Q(masked=False)
-        if not scope.withheld:
-            common &= Q(withheld=False) | Q(visible_from__lte=scope.at)
-        if not scope.secret:
-            common &= Q(secret=False)
-        return rows.filter(mine | common if scope.general else mine)
+        return rows.filter(WithinScope(scope))
 
     def latest_first(self) -> "DocumentQuerySet":
         return self.order_by("-created", "-id")
@@ -122,6 +146,7 @@ class Document(DossierScoped):
 
     confidentiality = models.CharField("confidentialité", max_length=1, default="N")  # N, R, V
     masked = models.BooleanField("masqué aux professionnels", default=False)  # MASQUE_PS
+    masked_until = models.DateTimeField("masqué jusqu'au", null=True)  # past it, masked no longer: no job needed
     withheld = models.BooleanField("non visible du patient", default=False)  # INVISIBLE_PATIENT
     visible_from = models.DateTimeField("visible du patient le", null=True)  # R1111-53, set when withheld
     secret = models.BooleanField("non visible des représentants", default=False)  # INVISIBLE_REPRESENTANTS_LEGAUX
@@ -164,6 +189,11 @@ class Document(DossierScoped):
         return self.title
 
     @property
+    def is_masked(self) -> bool:
+        """Masked to professionals now: a mask may have an end (features S41)."""
+        return self.masked and (self.masked_until is None or self.masked_until > timezone.now())
+
+    @property
     def visible_to_holder(self) -> bool:
         return not self.withheld or (self.visible_from is not None and self.visible_from <= timezone.now())
 
@@ -198,7 +228,7 @@ class Result(DossierScoped):
         return f"{self.display} {self.value} {self.unit}"
 
 
-class DocumentGrant(UserObjectPermissionBase):
+class DocumentGrant(DossierRouted, UserObjectPermissionBase):
     """One masked document opened by the holder to one named professional (`consult_document`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from documents import contents
 from documents.models import Document
@@ -21,20 +22,22 @@ class Report:
     files: int = 0
     missing: list[uuid.UUID] = field(default_factory=list)  # rows without file: to be restored by a person
     orphans: list[uuid.UUID] = field(default_factory=list)  # files without row
+    strays: list[Path] = field(default_factory=list)  # files that are not ours: a person looks, nothing removes them
     leftovers: int = 0  # temporary files of interrupted writes
 
     @property
     def clean(self) -> bool:
-        return not self.missing
+        return not self.missing and not self.strays
 
 
 def sweep(*, apply: bool, now: float | None = None) -> Report:
-    """Report rows without file; remove files without row, and left-overs, older than `GRACE`.
+    """Report rows without file and strays; remove files without row, and left-overs, older than `GRACE`.
 
     Goes over every dossier on purpose. A withdrawn document keeps its row and its file (R1111-43).
     """
     now = now or time.time()
     store, report = contents.store(), Report()
+    report.strays = list(store.strays())
     for path in store.stale(now - GRACE):
         report.leftovers += 1
         if apply:

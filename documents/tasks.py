@@ -14,10 +14,11 @@ def sweep_orphans() -> None:
     level = logging.INFO if report.clean else logging.ERROR
     log.log(
         level,
-        "contents: %d rows, %d files, %d rows without file, %d files without row, %d left-overs",
+        "contents: %d rows, %d files, %d rows without file, %d files without row, %d left-overs, %d strays",
         report.rows,
         report.files,
         len(report.missing),
         len(report.orphans),
         report.leftovers,
+        len(report.strays),
     )

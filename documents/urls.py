@@ -1,5 +1,6 @@
 from django.urls import path
 
+from audit.trail import Event
 from documents import views, views_own
 
 app_name = "documents"
@@ -11,7 +12,7 @@ urlpatterns = [
     path("<uuid:document_id>/fichier/", views.file, name="file"),
     path("<uuid:document_id>/extrait/", views.extract, name="extract"),
     path("<uuid:document_id>/image/", views.preview, name="preview"),
-    path("<uuid:document_id>/masquer/", views_own.mask, name="mask"),
-    path("<uuid:document_id>/demasquer/", views_own.unmask, name="unmask"),
+    path("<uuid:document_id>/masquer/", views_own.mask, {"event": Event.DOCUMENT_MASKED}, name="mask"),
+    path("<uuid:document_id>/demasquer/", views_own.mask, {"event": Event.DOCUMENT_UNMASKED}, name="unmask"),
     path("<uuid:document_id>/supprimer/", views_own.delete, name="delete"),
 ]

@@ -41,11 +41,15 @@ class Wrapped:
     blob: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MasterKeys:
     """The master keys by version: the highest wraps, all unwrap."""
 
     keys: dict[int, bytes]
+
+    def __repr__(self) -> str:
+        """Versions alone: a traceback or a log is no place for a key."""
+        return f"MasterKeys(versions {sorted(self.keys)})"
 
     @classmethod
     def parse(cls, text: str) -> "MasterKeys":
@@ -110,6 +114,12 @@ def plain_size(file_size: int) -> int:
     body = file_size - HEADER
     segments = max(1, -(-body // (SEGMENT + TAG)))
     return body - segments * TAG
+
+
+def sealed_size(content_size: int) -> int:
+    """How many bytes the sealed file of a content of this size has."""
+    segments = max(1, -(-content_size // SEGMENT))
+    return HEADER + content_size + segments * TAG
 
 
 def unseal(
@@ -184,6 +194,13 @@ class BlobStore:
         except FileNotFoundError as error:
             raise Unreadable("Le contenu manque.") from error
 
+    def size(self, file_id: uuid.UUID) -> int:
+        """Bytes of the sealed file. Raises `Unreadable` when it is not there."""
+        try:
+            return self.path(file_id).stat().st_size
+        except FileNotFoundError as error:
+            raise Unreadable("Le contenu manque.") from error
+
     def exists(self, file_id: uuid.UUID) -> bool:
         return self.path(file_id).exists()
 
@@ -196,8 +213,23 @@ class BlobStore:
     def names(self) -> Iterator[tuple[uuid.UUID, float]]:
         """Every content held, with the time it was written (seconds since 1970)."""
         for path in self.root.glob("??/*"):
-            if not path.name.startswith("."):
-                yield uuid.UUID(path.name), path.stat().st_mtime
+            if (file_id := self._id_of(path)) is not None:
+                yield file_id, path.stat().st_mtime
+
+    def strays(self) -> Iterator[Path]:
+        """Files that this store did not write: somebody else's, or moved by hand."""
+        for path in self.root.rglob("*"):
+            temporary = path.name.startswith(".") and path.name.endswith(".tmp")
+            if not path.is_dir() and not temporary and self._id_of(path) is None:
+                yield path
+
+    def _id_of(self, path: Path) -> uuid.UUID | None:
+        """The content of this file; None when the store would not have put it there, under this name."""
+        try:
+            file_id = uuid.UUID(path.name)
+        except ValueError:
+            return None
+        return file_id if path == self.path(file_id) and not path.is_dir() else None
 
     def stale(self, before: float) -> Iterator[Path]:
         """What an interrupted write left."""

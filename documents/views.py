@@ -4,7 +4,6 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,8 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
 from access import gate, holder, overview
+from access.facts import Act
 from access.gate import Entry
-from access.policy import Act
 from audit.trail import Event
 from documents import activity, bodies, content, contents, shelf, trends
 from documents.acts import trace
@@ -23,6 +22,7 @@ from documents.models import Document
 from documents.own import may_delete
 from documents.vault import Unreadable
 from patients import terms
+from patients.dossiers import kept_until
 
 SEARCH_KEY = "documents_text"  # in the session: words of health stay out of addresses and logs
 SOON = dt.timedelta(days=30)
@@ -63,15 +63,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         }
         entry.trace(detail={"page": "accueil"})
     return render(request, "documents/home.html", context)
-
-
-def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
-    """Ten full years after the closing (L1111-18): 29 February gives 1 March, never a day less."""
-    if closed_at is None:
-        return None
-    closed = timezone.localdate(closed_at)
-    due = closed + relativedelta(years=10)
-    return due if due.day == closed.day else due + dt.timedelta(days=1)
 
 
 # -- list ----------------------------------------------------------------------------------------------

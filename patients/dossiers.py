@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -69,6 +70,11 @@ def may_open(person: InsuredPerson, channel: Channel, day: dt.date) -> OpeningRu
 def age_on(birth: dt.date, day: dt.date) -> int:
     """Completed years."""
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+def of_age(birth: dt.date, at: dt.datetime) -> bool:
+    """Come of age (18, D11) on that day in Paris."""
+    return age_on(birth, timezone.localdate(at)) >= settings.AGE_OF_MAJORITY
 
 
 def open_for(
@@ -146,6 +152,40 @@ def _create(
         evidence=agreement.evidence,
     )
     return dossier
+
+
+CONTACTS = ("email", "phone", "address", "postal_code")
+
+
+def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor) -> list[str]:
+    """Where the holder is reached, as she said it at the counter: the names of what changed, never the identity.
+
+    The trace says which contacts changed; their values stand in the history alone.
+    """
+    with transaction.atomic():
+        Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id, state=Dossier.State.OPEN)
+        patient = Patient.objects.get(dossier_id=dossier_id)
+        changed = [name for name in CONTACTS if name in wanted and getattr(patient, name) != wanted[name]]
+        for name in changed:
+            setattr(patient, name, wanted[name])
+        if changed:
+            patient._history_user = by  # type: ignore[attr-defined]
+            patient.save(update_fields=changed)
+            detail = {"setting": "contacts", "changed": changed}
+            trail.record(Event.CONTACT_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
+    return changed
+
+
+def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
+    """The day a closed dossier is destroyed: ten civil years after its closing, in Paris (article L1111-18).
+
+    A term that falls on a day that does not exist is put off, never brought forward: 29 February gives 1 March.
+    """
+    if closed_at is None:
+        return None
+    closed = timezone.localdate(closed_at)
+    leap = (closed.month, closed.day) == (2, 29)
+    return dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
 
 
 def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor) -> Dossier:

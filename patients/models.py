@@ -117,7 +117,7 @@ class InsuredPerson(models.Model):
     postal_code = models.CharField("code postal", max_length=5)
     regime = models.ForeignKey(Regime, models.PROTECT, verbose_name="régime")
     caisse = models.ForeignKey(Caisse, models.PROTECT, verbose_name="caisse")
-    email = models.EmailField("courriel connu", blank=True)
+    email = models.EmailField("adresse e-mail connue", blank=True)
     phone = models.CharField("téléphone connu", max_length=20, blank=True)
     loaded_at = models.DateTimeField("chargé le", default=timezone.now)
 
@@ -174,6 +174,8 @@ class Dossier(models.Model):
     allows_break_glass = models.BooleanField("bris de glace admis", default=True)
     allows_regulation = models.BooleanField("consultation par le SAMU-Centre 15 admise", default=True)
     shows_masked_in_emergency = models.BooleanField("documents masqués visibles en urgence", default=False)
+    emergency_lookup = models.BinaryField("empreinte du numéro d'urgence", max_length=32, null=True)
+    masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False)
 
     history = history()
 
@@ -234,7 +236,7 @@ class Patient(DossierScoped):
     sex = models.CharField("sexe", max_length=1, choices=[("F", "féminin"), ("M", "masculin"), ("U", "inconnu")])
     birthplace = models.CharField("lieu de naissance (code INSEE)", max_length=5, blank=True)
     status = models.CharField("identité", max_length=12, choices=Status, default=Status.VALIDATED)
-    email = models.EmailField("courriel", blank=True)
+    email = models.EmailField("adresse e-mail", blank=True)
     phone = models.CharField("téléphone", max_length=20, blank=True)
     address = models.TextField("adresse postale", blank=True)
     postal_code = models.CharField("code postal", max_length=5, blank=True)
@@ -289,14 +291,14 @@ class OpeningRequest(models.Model):
     """
 
     class State(models.TextChoices):
-        MAILED = "mailed", "courriel envoyé"
+        MAILED = "mailed", "e-mail envoyé"
         CONFIRMED = "confirmed", "adresse confirmée"
         LETTER = "letter", "code par courrier ou au guichet attendu"
         DONE = "done", "dossier ouvert"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     insured = models.ForeignKey(InsuredPerson, models.DO_NOTHING, db_constraint=False, verbose_name="assuré")
-    email = models.EmailField("courriel donné")
+    email = models.EmailField("adresse e-mail donnée")
     state = models.CharField("étape", max_length=10, choices=State, default=State.MAILED)
     link_digest = models.BinaryField("empreinte du lien", max_length=32)
     code_digest = models.BinaryField("empreinte du code", max_length=32)
@@ -321,6 +323,15 @@ class Notice(DossierScoped):
         DOCUMENT_ADDED = "document_added", "Un document a été ajouté à votre dossier"
         ACCESS = "access", "Votre dossier a été consulté"
         ACCESS_GRANTED = "access_granted", "Un professionnel peut consulter votre dossier"
+        CONSENT_ASKED = "consent_asked", "Un professionnel demande votre accord"
+        EMERGENCY = "emergency", "Votre dossier a été ouvert en urgence"
+        NEWS = "news", "Votre dossier a été mis à jour : parlez-en avec votre médecin"  # R1111-53, within two weeks
+        DOCUMENT_SHOWN = "document_shown", "Un document est maintenant visible dans votre dossier"
+        MAJORITY = "majority", "Vous êtes majeur : votre dossier est à vous"
+        CARER = "carer", "Une personne peut vous aider à suivre votre dossier"
+        CONTEST_ANSWERED = "contest_answered", "Une réponse à votre contestation"
+        PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
+        ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)

@@ -6,21 +6,18 @@ the counter completes the rights: an address alone is nobody's identity.
 """
 
 import datetime as dt
-import hmac
 import secrets
 import uuid
-from hashlib import sha256
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from audit.scoped import uuid7
-from patients import ins
+from patients import codes, ins
 from patients.models import InsuredPerson, OpeningRequest
 
-CODE_MINUTES, LETTER_DAYS, TRIES = 30, 42, 5
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that reads like something else on paper
+CODE_MINUTES = 30
 
 
 def start(number: str, postal_code: str, email: str) -> uuid.UUID:
@@ -47,7 +44,7 @@ def make_secrets(request_id: uuid.UUID) -> tuple[OpeningRequest, str, str] | Non
     if request is None:
         return None
     link, code = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06d}"
-    request.link_digest, request.code_digest = _digest(request_id, link), _digest(request_id, code)
+    request.link_digest, request.code_digest = codes.digest(request_id, link), codes.digest(request_id, code)
     request.expires_at = timezone.now() + dt.timedelta(minutes=CODE_MINUTES)
     request.save(update_fields=["link_digest", "code_digest", "expires_at"])
     return request, link, code
@@ -55,9 +52,9 @@ def make_secrets(request_id: uuid.UUID) -> tuple[OpeningRequest, str, str] | Non
 
 def make_letter_code(request: OpeningRequest) -> str:
     """Ten characters for the letter, valid six weeks; asking again makes the former one worthless."""
-    code = "".join(secrets.choice(ALPHABET) for _ in range(10))
-    request.letter_digest, request.attempts = _digest(request.pk, code), 0
-    request.expires_at = timezone.now() + dt.timedelta(days=LETTER_DAYS)
+    code = codes.new()
+    request.letter_digest, request.attempts = codes.digest(request.pk, code), 0
+    request.expires_at = timezone.now() + dt.timedelta(days=codes.LETTER_DAYS)
     request.save(update_fields=["letter_digest", "attempts", "expires_at"])
     return code
 
@@ -72,26 +69,16 @@ def confirm_letter(email: str, code: str) -> OpeningRequest | None:
     """The request of this address, its letter's code proven."""
     waiting = OpeningRequest.objects.filter(email=email.lower(), state=OpeningRequest.State.LETTER)
     known = waiting.order_by("-created_at").values_list("pk", flat=True).first()
-    text = code.replace(" ", "").replace("-", "").upper()
-    return _check(known or uuid7(), text, OpeningRequest.State.LETTER, "letter_digest")
+    return _check(known or uuid7(), codes.typed(code), OpeningRequest.State.LETTER, "letter_digest")
 
 
 def _check(request_id: uuid.UUID, secret: str, state: str, *digests: str) -> OpeningRequest | None:
     with transaction.atomic():
         rows = OpeningRequest.objects.select_for_update(of=("self",)).select_related("insured")
         request = rows.filter(pk=request_id, state=state).first()
-        given = _digest(request_id, secret)
-        if request is None or request.attempts >= TRIES or request.expires_at < timezone.now():
-            return None
-        if not any(hmac.compare_digest(bytes(getattr(request, name) or b""), given) for name in digests):
-            request.attempts += 1
-            request.save(update_fields=["attempts"])
+        if request is None or not codes.is_right(request, secret, *digests):
             return None
         known = request.insured.email.lower() == request.email or state == OpeningRequest.State.LETTER
         request.state = OpeningRequest.State.CONFIRMED if known else OpeningRequest.State.LETTER
         request.save(update_fields=["state"])
     return request
-
-
-def _digest(request_id: uuid.UUID, secret: str) -> bytes:
-    return sha256(request_id.bytes + secret.encode()).digest()

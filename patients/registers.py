@@ -24,6 +24,7 @@ _WORDS = "oid {} birth_family used_family given_names birth_date sex birthplace 
 COLUMNS = _WORDS.format("nir13 key", "regime caisse").split()  # of the file
 KEPT = _WORDS.format("sealed_matricule", "regime_id caisse_id").split()  # of the table
 LENGTHS = {"birth_family": 100, "used_family": 100, "given_names": 200, "birthplace": 5, "phone": 20}
+SHOWN = 20  # bad lines named on the terminal
 
 
 class WrongFile(Exception):
@@ -48,6 +49,17 @@ class Loaded:
     same: int = 0
     repeated: int = 0  # lines overridden by a later line about the same person
     bad: list[BadLine] = field(default_factory=list)
+
+
+def tell(bad: list[BadLine], write: Callable[[str], object], report: Path | None) -> None:
+    """The lines left out: the first ones on the terminal, all of them in the report (CSV) when one is asked for."""
+    for line in bad[:SHOWN]:
+        write(f"Ligne {line.number} : {line.reason}")
+    if report:
+        with report.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["ligne", "raison"])
+            writer.writerows((line.number, line.reason) for line in bad)
 
 
 def load_funds(regimes: Path | None = None, caisses: Path | None = None) -> None:

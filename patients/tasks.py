@@ -1,5 +1,4 @@
 import uuid
-from pathlib import Path
 
 from celery import shared_task
 from django.conf import settings
@@ -8,7 +7,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from patients import online
+from patients import codes, letters, online
 from patients.models import Notice, OpeningRequest
 
 BATCH, TRIES = 200, 10
@@ -57,18 +56,9 @@ def send_opening_code(request_id: str) -> None:
 
 @shared_task
 def write_opening_letter(request_id: str) -> None:
-    """The letter with the code that completes an opening, as a PDF for the operator to post (MEDIA_ROOT/letters)."""
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
-
+    """The letter with the code that completes an opening."""
     request = OpeningRequest.objects.select_related("insured").filter(pk=request_id, state="letter").first()
     if request is None:
         return
-    code = online.make_letter_code(request)
-    context = {"person": request.insured, "code": f"{code[:5]} {code[5:]}", "portal": settings.PORTAL_URL}
-    page = HTML(
-        string=render_to_string("pdf/opening_letter.html", context), url_fetcher=URLFetcher(allowed_protocols=())
-    )
-    folder = Path(settings.MEDIA_ROOT) / "letters"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    page.write_pdf(folder / f"{request.pk}.pdf", pdf_variant="pdf/ua-1")
+    code = codes.on_paper(online.make_letter_code(request))
+    letters.write(str(request.pk), "pdf/opening_letter.html", {"person": request.insured, "code": code})

@@ -16,6 +16,7 @@ from django.db import transaction
 from patients.models import Term
 
 SECONDS = 60
+Manifest = dict[str, list[dict[str, Any]]]  # "tables" go in as terms; "files" are read by others
 _known: dict[str, tuple[float, dict[str, Term]]] = {}
 
 
@@ -42,21 +43,30 @@ def forget() -> None:
     _known.clear()
 
 
-def manifest(folder: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, str]]]]:
-    """Each table of `folder/tables.json` with its rows. Raises `WrongTable` when a file was changed."""
-    for entry in json.loads((folder / "tables.json").read_text())["tables"]:
-        content = (folder / entry["file"]).read_bytes()
+def read(folder: Path) -> Manifest:
+    """What `folder/tables.json` describes. Raises `WrongTable` when a file it names was changed or is missing."""
+    described: Manifest = json.loads((folder / "tables.json").read_text())
+    for entry in (*described["tables"], *described.get("files", [])):
+        try:
+            content = (folder / entry["file"]).read_bytes()
+        except OSError as error:
+            raise WrongTable(f"{entry['file']}, que nomme tables.json, ne peut pas être lu.") from error
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise WrongTable(f"{entry['file']} ne correspond pas à son empreinte dans tables.json.")
-        yield entry, list(csv.DictReader(content.decode().splitlines()))
+    return described
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
 
 
 def load(folder: Path) -> int:
     """Replace the tables of a folder by what it holds; returns the number of terms. Safe to run again."""
     count = 0
     with transaction.atomic():
-        for entry, rows in manifest(folder):
-            terms = [_term(entry, row) for row in rows]
+        for entry in read(folder)["tables"]:
+            terms = [_term(entry, row) for row in _rows(folder / entry["file"])]
             Term.objects.filter(table=entry["table"]).delete()
             Term.objects.bulk_create(terms, batch_size=1000)
             count += len(terms)

@@ -2,19 +2,22 @@
 
 import datetime as dt
 import io
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connections
+from django.db.backends.signals import connection_created
 from rest_framework.test import APIClient
 
 from access import demo_issuer
 from access.models import Professional
 from access.roles import grants_for
 from tests import factories
+from tests.browser import CHROMIUM
+from tests.one_dossier import guard
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -46,13 +49,28 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
                 cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
                 for statement in grants_for(alias, [name for (name,) in cursor.fetchall()]):
                     cursor.execute(statement)
+        with connections["default"].cursor() as cursor:
+            guard.learn(cursor)
+        guard.watch(connections["default"])
+        connection_created.connect(guard.watch)
+
+
+@pytest.fixture(autouse=True)
+def _one_dossier() -> Iterator[None]:
+    """Scale rule R6: what the product asked during a test named its dossier."""
+    guard.found.clear()
+    yield
+    found, guard.found[:] = sorted(set(guard.found)), []
+    if found:
+        pytest.fail("R6, sans dossier :\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.fixture(autouse=True)
 def _own_places(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Contents and mails of a test stay with it."""
+    """Contents, mails and counters of a test stay with it."""
     settings.MEDIA_ROOT = tmp_path_factory.mktemp("media")
-    cache.clear()
+    # Counters too: emptying the cache would empty that of the tests that run beside this one.
+    settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": uuid.uuid4().hex}}
     yield
 
 
@@ -92,6 +110,18 @@ def holder_client(client: Any) -> Callable[..., Any]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A telephone's browser."""
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched.new_page(viewport={"width": 360, "height": 740}, locale="fr-FR")
+        launched.close()
 
 
 @pytest.fixture

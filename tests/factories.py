@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from access.facts import Role
 from access.gate import Caller
 from access.models import (
     Block,
@@ -22,7 +23,6 @@ from access.models import (
     Structure,
     User,
 )
-from access.policy import Role
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind
 from documents.models import Document
@@ -86,7 +86,7 @@ class InsuredFactory(DjangoModelFactory):
 
 
 class DossierFactory(DjangoModelFactory):
-    """An open dossier with its consent, identity and holder's sheet. Traits: closed."""
+    """An open dossier with its consent, identity and holder's sheet. Traits: closed, minor."""
 
     class Meta:
         model = Dossier
@@ -95,8 +95,10 @@ class DossierFactory(DjangoModelFactory):
         closed = factory.Trait(
             state="closed", closed_at=factory.LazyFunction(timezone.now), closure="DEMANDE_TITULAIRE"
         )
+        minor = factory.Trait(birth_date=dt.date(2014, 5, 3))
 
     thirteen = factory.Sequence(lambda n: f"19702359{n:05d}")  # of the holder's number
+    birth_date = dt.date(1997, 2, 14)
     opened_channel = Channel.COUNTER
     opened_by = "counter:test"
     opening_consent_id = factory.LazyFunction(uuid7)
@@ -106,7 +108,7 @@ class DossierFactory(DjangoModelFactory):
     @classmethod
     @transaction.atomic  # the consent is checked at commit
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Dossier:
-        thirteen = kwargs.pop("thirteen")
+        thirteen, birth_date = kwargs.pop("thirteen"), kwargs.pop("birth_date")
         dossier = super()._create(model_class, *args, **kwargs)
         ins = Ins(nir(thirteen), OID_TEST)
         Consent.objects.create(
@@ -126,7 +128,7 @@ class DossierFactory(DjangoModelFactory):
             sealed_matricule=ins.sealed(),
             birth_family="MARCHAND",
             given_names="Antoine Louis",
-            birth_date=dt.date(1997, 2, 14),
+            birth_date=birth_date,
             sex="M",
             birthplace="35238",
             email="antoine@example.org",

@@ -89,11 +89,20 @@ def test_vendored_files_are_the_ones_written_down():
         assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
 
 
-def test_code_tables_are_the_ones_written_down():
+def test_data_files_are_the_ones_written_down():
     for manifest in ROOT.glob("*/data/tables.json"):
-        for entry in json.loads(manifest.read_text())["tables"]:
-            content = (manifest.parent / entry["file"]).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
+        described = json.loads(manifest.read_text())
+        written = {entry["file"]: entry["sha256"] for entry in (*described["tables"], *described["files"])}
+        files = [path for path in manifest.parent.iterdir() if path.name not in ("tables.json", "README.md")]
+        assert written == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_draft_matrix_files_each_type_under_its_class():
+    import csv
+
+    classes = {row["code"]: row["class_code"] for row in csv.DictReader((ROOT / "documents/data/types.csv").open())}
+    for row in csv.DictReader((ROOT / "access/data/matrix_draft.csv").open()):
+        assert row["category"] == classes[row["type"]], row
 
 
 def test_the_draft_matrix_agrees_with_the_cells_that_were_published():

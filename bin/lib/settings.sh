@@ -56,8 +56,8 @@ load_settings() {
   PORTAL_PORT=${DMP_PORTAL_PORT:-8000} BACKOFFICE_PORT=${DMP_BACKOFFICE_PORT:-8001}
   export DMP_DEMO=${DMP_DEMO:-1}
   export DMP_ALLOWED_HOSTS=${DMP_ALLOWED_HOSTS:-127.0.0.1,localhost}
-  export DMP_PORTAL_URL=${DMP_PORTAL_URL:-http://127.0.0.1:$PORTAL_PORT}
-  export DMP_BACKOFFICE_URL=${DMP_BACKOFFICE_URL:-http://127.0.0.1:$BACKOFFICE_PORT}
+  export DMP_PORTAL_URL=${DMP_PORTAL_URL:-http://localhost:$PORTAL_PORT}
+  export DMP_BACKOFFICE_URL=${DMP_BACKOFFICE_URL:-http://localhost:$BACKOFFICE_PORT}
   export DMP_MEDIA_ROOT=${DMP_MEDIA_ROOT:-$STATE/media}
   if [[ -z ${DMP_SMTP_URL:-} ]]; then export DMP_MAIL_DIR=${DMP_MAIL_DIR:-$STATE/mail}; fi
   if [[ $DMP_DEMO == 1 ]]; then demo_issuer; fi

@@ -4,17 +4,20 @@ What it writes is checked in: a start needs neither this file nor WeasyPrint's f
 """
 
 import base64
+import datetime as dt
 import io
 import json
 from pathlib import Path
 from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
 
 import pydicom
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import FileDataset, FileMetaDataset
 from weasyprint import HTML
 
 HERE = Path(__file__).parent
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"  # Debian, fonts-dejavu-core
 OID_TEST, IDNAT, STRUCT = "1.2.250.1.213.1.4.10", "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
 ROOT_OID = "1.2.250.1.999.1"  # of the demonstration: no registered owner
 
@@ -93,6 +96,12 @@ def header(patient, author, *, code, title, when, number, template, setting, fac
 """
 
 
+def moment(day, time):
+    """An HL7 date and time with the offset of Paris that day: summer is not winter."""
+    at = dt.datetime.strptime(day + time, "%Y%m%d%H%M").replace(tzinfo=ZoneInfo("Europe/Paris"))
+    return at.strftime("%Y%m%d%H%M%S%z")
+
+
 def observation(test, value, when, previous):
     code, words, unit, low, high = test
     flag = "L" if low and float(value) < float(low) else "H" if high and float(value) > float(high) else "N"
@@ -103,10 +112,10 @@ def observation(test, value, when, previous):
     named = f'<code code="{code}" codeSystem="2.16.840.1.113883.6.1" displayName="{escape(words)}"/>'
     prior = ""
     if previous:
-        earlier, before = previous
+        earlier, before = moment(previous[0], "0830"), previous[1]
         prior = (
             f'<entryRelationship typeCode="REFR"><observation classCode="OBS" moodCode="EVN">{named}'
-            f'<effectiveTime value="{earlier}083000+0100"/>{quantity.format(before, unit)}'
+            f'<effectiveTime value="{earlier}"/>{quantity.format(before, unit)}'
             "</observation></entryRelationship>"
         )
     return (
@@ -121,14 +130,14 @@ def observation(test, value, when, previous):
 
 def laboratory(number, day, values, previous):
     """A level 3 laboratory report (CR-BIO)."""
-    when = f"{day}101500+0100"
+    when = moment(day, "1015")
     rows = "".join(
         f"<tr><td>{escape(words)}</td><td>{value} {escape(unit)}</td><td>{low or '…'} – {high or '…'}</td></tr>"
         for (_, words, unit, low, high), value in zip(TESTS, values, strict=True)
     )
     befores = [(previous[0], before) for before in previous[1]] if previous else [None] * len(TESTS)
     entries = "".join(
-        observation(test, value, f"{day}083000+0100", before)
+        observation(test, value, moment(day, "0830"), before)
         for test, value, before in zip(TESTS, values, befores, strict=True)
     )
     top = header(
@@ -172,7 +181,7 @@ def level1(patient, author, content, *, code, title, day, number):
         author,
         code=code,
         title=title,
-        when=f"{day}143000+0100",
+        when=moment(day, "1430"),
         number=number,
         template="1.2.250.1.213.1.1.1.1",
         setting="AMBULATOIRE",
@@ -190,7 +199,8 @@ def picture():
     draw.ellipse((220, 110, 420, 310), fill="#c98d76")
     for step in range(11):
         draw.line((60 + 50 * step, 370, 60 + 50 * step, 355 if step % 5 else 340), fill="#333", width=2)
-    draw.text((60, 380), "Image de démonstration, règle en centimètres", fill="#333")
+    words = "Image de démonstration, règle en centimètres"
+    draw.text((60, 378), words, fill="#333", font=ImageFont.truetype(FONT, 18))
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
@@ -207,6 +217,9 @@ def ultrasound():
     data.StudyInstanceUID, data.SeriesInstanceUID = "1.2.826.0.1.3680043.10.999.2", "1.2.826.0.1.3680043.10.999.3"
     data.PatientName, data.PatientID, data.Modality = "LEFEVRE^Marie", "DEMO-4", "US"
     data.PatientBirthDate, data.PatientSex, data.StudyDate, data.StudyTime = "19840312", "F", "20260902", "093000"
+    data.ConversionType = "SYN"  # synthetic: PS3.3 C.8.6.1 wants it of every secondary capture
+    data.AccessionNumber = data.ReferringPhysicianName = data.StudyID = ""
+    data.SeriesNumber = data.InstanceNumber = 1
     data.Rows = data.Columns = 96
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.BitsAllocated = data.BitsStored = 8

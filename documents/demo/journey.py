@@ -172,16 +172,14 @@ class Journey:
     def sign_in(self, email: str) -> Browser:
         holder = Browser(self.base)
         self.step(
-            "Antoine entre son adresse et sa phrase de passe",
-            lambda: holder.fill("/compte/login/", login=email, password=cast.PASSPHRASE),
+            "Antoine entre son adresse et son mot de passe",
+            lambda: holder.fill("/compte/login/", login=email, password=cast.PASSWORD),
             200,
         )
         code = self.mailed_code(email)
         if code is None:
-            raise Failed("Le code n'est pas arrivé par courriel.")
-        self.step(
-            "puis le code reçu par courriel", lambda: holder.fill("/compte/login/code/confirm/", code=code), 200
-        )
+            raise Failed("Le code n'est pas arrivé par e-mail.")
+        self.step("puis le code reçu par e-mail", lambda: holder.fill("/compte/login/code/confirm/", code=code), 200)
         return holder
 
     def authorised(self, holder: Browser, family: str) -> None:

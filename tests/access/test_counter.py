@@ -12,7 +12,8 @@ from django.urls import clear_url_caches
 
 from access.models import CaisseGroupGrant, User
 from audit.models import Trace
-from patients.models import Dossier, OpeningRule
+from patients import dossiers
+from patients.models import Dossier, OpeningRule, Patient
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -104,11 +105,68 @@ def test_a_regime_that_may_not_open_is_told_so_with_the_other_ways(client, agent
     assert not Dossier.objects.exists()
 
 
+@pytest.fixture
+def holder(client, agent):
+    """A person with an open dossier, found at the counter."""
+    person = make.InsuredFactory()
+    look_for(client, person)
+    client.post("/guichet/ouvrir/", {"consent": "on", "evidence": "F-12"})
+    return Patient.objects.get()
+
+
+CONTACTS = {"email": "neuve@example.org", "phone": "06 12 34 56 78", "address": "3 rue Neuve", "postal_code": "69007"}
+
+
+def test_contacts_change_and_the_identity_does_not(client, agent, holder):
+    page = client.get("/guichet/coordonnees/").content.decode()
+    assert holder.email in page
+    identity = {"birth_family": "AUTRE", "birth_date": "2000-01-01", "status": "provisoire", "sex": "M"}
+    assert client.post("/guichet/coordonnees/", CONTACTS | identity).headers["Location"] == "/guichet/personne/"
+    patient = Patient.objects.get()
+    assert {name: getattr(patient, name) for name in CONTACTS} == CONTACTS
+    assert [getattr(patient, name) for name in identity] == [getattr(holder, name) for name in identity]
+    assert patient.history.latest().history_user_id == f"counter:{agent.pk}"
+    assert patient.history.first().prev_record.email == holder.email
+    trace = Trace.objects.get(event="contact_changed")
+    assert (trace.dossier_id, trace.actor_kind, trace.actor_id) == (patient.dossier_id, "counter", str(agent.pk))
+    assert trace.detail == {"setting": "contacts", "changed": ["email", "phone", "address", "postal_code"]}
+
+
+def test_contacts_sent_again_change_nothing(client, holder):
+    client.post("/guichet/coordonnees/", CONTACTS)
+    client.post("/guichet/coordonnees/", CONTACTS)
+    assert Trace.objects.filter(event="contact_changed").count() == 1
+
+
+@pytest.mark.parametrize("wrong", [{"email": "neuve"}, {"phone": "appelez"}, {"postal_code": "690"}])
+def test_contacts_that_are_none_are_refused(client, holder, wrong):
+    assert client.post("/guichet/coordonnees/", CONTACTS | wrong).status_code == 422
+    assert Patient.objects.get().email == holder.email
+
+
+def test_no_contacts_without_a_person_found_nor_on_a_closed_dossier(client, agent, holder):
+    dossiers.close(holder.dossier_id, closure="DEMANDE_TITULAIRE", by=agent.actor())
+    assert client.post("/guichet/coordonnees/", CONTACTS).headers["Location"] == "/guichet/personne/"
+    client.get("/guichet/")
+    assert client.post("/guichet/coordonnees/", CONTACTS).headers["Location"] == "/guichet/"
+    assert Patient.objects.get().email == holder.email
+
+
 def test_many_searches_in_a_minute_are_stopped(client, agent, time_machine):
     time_machine.move_to(dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC), tick=False)
     person = make.InsuredFactory()
     answers = [look_for(client, person) for _ in range(22)]
     assert "Trop de recherches" in answers[-1].content.decode()
+
+
+def test_the_limit_needs_no_redis(client, agent, time_machine, settings):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "unix:///no"}
+    }
+    time_machine.move_to(dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC), tick=False)
+    person = make.InsuredFactory()
+    answers = [look_for(client, person) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [302] * 20 + [422]
 
 
 def test_nothing_is_deleted_in_the_admin(client, agent):

@@ -1,13 +1,15 @@
 """The door: one query of facts, one trace before anything is shown, the same answer for absent and forbidden."""
 
+import datetime as dt
 import uuid
 
 import pytest
 from django.db import transaction
 
 from access import gate, grants
+from access.facts import Act, Ground
 from access.gate import Absent, Refused
-from access.policy import Act, Ground
+from access.policy import decide
 from audit.models import Trace
 from audit.trail import Event, TrailDown
 from documents.models import Document
@@ -52,11 +54,31 @@ def test_what_awaits_announcement_is_for_professionals_until_its_day(dossier):
     assert seen_by(make.holder(dossier), dossier) == {past.pk}
 
 
-def test_a_representative_does_not_see_what_a_minor_keeps_secret(dossier):
+def test_a_representative_does_not_see_what_a_minor_keeps_secret():
+    child = make.DossierFactory(minor=True)
+    make.DocumentFactory(dossier=child, secret=True)
+    shown = make.DocumentFactory(dossier=child)
+    assert seen_by(make.holder(child, "parent"), child) == {shown.pk}
+
+
+def test_come_of_age_the_holder_sees_what_he_kept_secret(dossier):
     secret = make.DocumentFactory(dossier=dossier, secret=True)
-    shown = make.DocumentFactory(dossier=dossier)
-    assert seen_by(make.holder(dossier, "parent"), dossier) == {shown.pk}
-    assert seen_by(make.holder(dossier), dossier) == {secret.pk, shown.pk}
+    assert seen_by(make.holder(dossier), dossier) == {secret.pk}
+
+
+def test_at_the_majority_the_right_of_the_parents_is_over_and_the_holder_s_begins(time_machine):
+    child = make.DossierFactory(birth_date=dt.date(2008, 11, 24))
+    make.DocumentFactory(dossier=child)
+    parent, holder = make.holder(child, "parent"), make.holder(child)
+    before, after = dt.datetime(2026, 11, 23, 22, 59, tzinfo=dt.UTC), dt.datetime(2026, 11, 23, 23, 0, tzinfo=dt.UTC)
+
+    def ground(caller):
+        return decide(Act.LIST, gate.look(caller, dossier_id=child.pk)[1]).ground
+
+    time_machine.move_to(before, tick=False)
+    assert (ground(parent), ground(holder)) == (Ground.REPRESENTATIVE, Ground.NOT_OF_AGE)
+    time_machine.move_to(after, tick=False)
+    assert (ground(parent), ground(holder)) == (Ground.OF_AGE, Ground.HOLDER)
 
 
 def test_a_profession_reads_only_its_types(dossier):

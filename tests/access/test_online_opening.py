@@ -13,7 +13,7 @@ from tests import factories as make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-AGREE = {"consent": "on", "break_glass": "oui", "regulation": "non", "passphrase": "un merle dans le lierre"}
+AGREE = {"consent": "on", "break_glass": "oui", "regulation": "non", "password": "un merle dans le lierre"}
 
 
 @pytest.fixture
@@ -128,10 +128,10 @@ def test_a_number_whose_key_is_wrong_is_said_at_once(client, person):
     assert "ne va pas avec sa clé" in answer.content.decode()
 
 
-def test_an_account_that_exists_is_not_given_another_passphrase(client, person):
-    user = User.objects.create_user("marie@example.org", "ancienne phrase de passe")
+def test_an_account_that_exists_is_not_given_another_password(client, person):
+    user = User.objects.create_user("marie@example.org", "ancienne phrase secrète")
     ask(client, person)
     client.post("/ouvrir/code/", {"code": code()})
     assert client.post("/ouvrir/accord/", AGREE).headers["Location"] == "/compte/login/"
     user.refresh_from_db()
-    assert user.check_password("ancienne phrase de passe")
+    assert user.check_password("ancienne phrase secrète")

@@ -34,7 +34,7 @@ def test_the_only_dossier_is_chosen_by_itself(holder_client, own):
 
 def test_a_parent_chooses_first(holder_client, own):
     client = holder_client(own)
-    child = make.DossierFactory()
+    child = make.DossierFactory(minor=True)
     represent(make.holder_of(own), child)
     assert client.get(reverse("home")).headers["Location"] == reverse("dossiers")
     answer = client.get(reverse("dossiers")).content.decode()
@@ -44,7 +44,7 @@ def test_a_parent_chooses_first(holder_client, own):
 
 def test_the_quality_of_each_dossier_is_in_its_trail(holder_client, own):
     client, user = holder_client(own), make.holder_of(own)
-    child = make.DossierFactory()
+    child = make.DossierFactory(minor=True)
     represent(user, child)
     for dossier in (own, child):
         client.post(reverse("dossiers"), {"dossier": dossier.pk.hex})
@@ -57,7 +57,7 @@ def test_the_quality_of_each_dossier_is_in_its_trail(holder_client, own):
 
 def test_another_session_key_for_another_quality(holder_client, own):
     client = holder_client(own)
-    represent(make.holder_of(own), child := make.DossierFactory())
+    represent(make.holder_of(own), child := make.DossierFactory(minor=True))
     client.post(reverse("dossiers"), {"dossier": own.pk.hex})
     before = client.session.session_key
     client.post(reverse("dossiers"), {"dossier": child.pk.hex})
@@ -74,7 +74,7 @@ def test_a_dossier_of_somebody_else_is_not_found(holder_client, own):
 def test_a_choice_is_no_right(holder_client, own):
     """The representation ends while the session lives: the gate asks again, and the refusal is traced."""
     client = holder_client(own)
-    link = represent(make.holder_of(own), child := make.DossierFactory())
+    link = represent(make.holder_of(own), child := make.DossierFactory(minor=True))
     client.post(reverse("dossiers"), {"dossier": child.pk.hex})
     assert client.get(reverse("documents:list")).status_code == 200
     link.until = timezone.now()
@@ -84,11 +84,12 @@ def test_a_choice_is_no_right(holder_client, own):
     assert Trace.objects.about(child.pk).filter(allowed=False, ground="not_concerned").count() == 5
 
 
-def test_a_carer_is_offered_nothing_yet(client, own):
+@pytest.mark.parametrize(("rights", "status"), [([], 403), (["read"], 200)])
+def test_a_carer_reads_what_he_was_given(client, own, rights, status):
     user = make.UserFactory()
-    represent(user, own, role="carer")
+    represent(user, own, role="carer", rights=rights)
     client.force_login(user, backend=BACKEND)
-    assert "Aucun dossier" in client.get(reverse("home"), follow=True).content.decode()
+    assert client.get(reverse("documents:list")).status_code == status
 
 
 @pytest.mark.parametrize("kind", ["agent", "operator"])

@@ -1,6 +1,7 @@
 """The holder's own sheet: what is shown of the number, what changes, what is kept of a change."""
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from audit.models import Trace
@@ -15,8 +16,8 @@ def dossier(code_tables):
     return make.DossierFactory()
 
 
-def changes(dossier):
-    return list(Trace.objects.about(dossier.pk).filter(event="contact_changed").values_list("detail", flat=True))
+def changes(dossier, event="contact_changed"):
+    return list(Trace.objects.about(dossier.pk).filter(event=event).values_list("detail", flat=True))
 
 
 def test_only_the_end_of_the_number_is_shown(holder_client, dossier):
@@ -61,7 +62,8 @@ def test_the_emergency_switches_are_three_boxes(holder_client, dossier):
     assert (dossier.allows_break_glass, dossier.allows_regulation) == (False, True)
     assert dossier.shows_masked_in_emergency is False
     assert dossier.history.latest().allows_break_glass is False
-    assert changes(dossier) == [
+    assert changes(dossier) == []
+    assert changes(dossier, "emergency_changed") == [
         {"setting": "urgence", "changed": ["allows_break_glass"], "allows_break_glass": False}
     ]
 
@@ -74,3 +76,15 @@ def test_asking_for_the_page_changes_nothing(holder_client, dossier):
 def test_a_closed_dossier_still_shows_its_state(holder_client, code_tables):
     page = holder_client(make.DossierFactory(closed=True)).get(reverse("profile")).content.decode()
     assert "fermé" in page
+
+
+def test_an_address_is_changed_in_one_place_only(holder_client, dossier):
+    """allauth's own page would add addresses, each able to remake the password."""
+    client, user = holder_client(dossier), make.holder_of(dossier)
+    for answer in (
+        client.get(reverse("account_email")),
+        client.post(reverse("account_email"), {"email": "autre@example.org", "action_add": ""}),
+    ):
+        assert answer.headers["Location"] == reverse("profile")
+    assert not EmailAddress.objects.filter(email="autre@example.org").exists()
+    assert user.email in client.get(reverse("profile")).content.decode()

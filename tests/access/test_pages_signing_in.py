@@ -1,31 +1,35 @@
-"""Signing in through the real pages: passphrase, then a mailed code; or passphrase, then the application's code."""
+"""Signing in through the real pages: password, then a mailed code; or password, then the application's code."""
 
+import datetime as dt
 import re
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
+from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
-from audit.models import Trace
+from access.models import Representation
+from audit.models import NO_DOSSIER, Trace
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 
-PASSPHRASE = "cheval correct agrafe pile"
+PASSWORD = "cheval correct agrafe pile"
 
 
 @pytest.fixture
 def holder(code_tables):
     dossier = make.DossierFactory()
     user = make.holder_of(dossier)
-    user.set_password(PASSPHRASE)
+    user.set_password(PASSWORD)
     user.save()
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
 
-def enter_passphrase(client, holder, password=PASSPHRASE):
+def enter_password(client, holder, password=PASSWORD):
     return client.post(reverse("account_login"), {"login": holder.email, "password": password})
 
 
@@ -37,8 +41,8 @@ def code_in(mail):
     return re.search(r"^\s*([0-9A-Z]{3,4}-?[0-9A-Z]{3,4})\s*$", mail.body, re.M)[1]
 
 
-def test_the_passphrase_alone_opens_nothing(client, holder, mailoutbox):
-    answer = enter_passphrase(client, holder)
+def test_the_password_alone_opens_nothing(client, holder, mailoutbox):
+    answer = enter_password(client, holder)
     assert answer.headers["Location"] == reverse("account_confirm_login_code")
     assert not signed_in(client)
     assert len(mailoutbox) == 1
@@ -46,7 +50,7 @@ def test_the_passphrase_alone_opens_nothing(client, holder, mailoutbox):
 
 
 def test_the_mailed_code_completes_it_and_the_trail_says_how(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     answer = client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])}, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("home")
     assert answer.status_code == 200
@@ -55,7 +59,7 @@ def test_the_mailed_code_completes_it_and_the_trail_says_how(client, holder, mai
 
 
 def test_a_wrong_code_opens_nothing(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     for _ in range(4):
         client.post(reverse("account_confirm_login_code"), {"code": "AAA-AAA"})
     client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
@@ -63,7 +67,7 @@ def test_a_wrong_code_opens_nothing(client, holder, mailoutbox):
 
 
 def test_the_answer_is_the_same_for_an_account_that_does_not_exist(client, holder):
-    known = enter_passphrase(client, holder, "une autre phrase")
+    known = enter_password(client, holder, "une autre phrase")
     unknown = client.post(reverse("account_login"), {"login": "inconnu@example.org", "password": "une autre phrase"})
     assert known.status_code == unknown.status_code == 200
     hidden = re.compile(rb'value="[^"]*"')
@@ -71,7 +75,7 @@ def test_the_answer_is_the_same_for_an_account_that_does_not_exist(client, holde
 
 
 def test_the_session_key_changes_at_sign_in(client, holder, mailoutbox):
-    enter_passphrase(client, holder)
+    enter_password(client, holder)
     before = client.session.session_key
     client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
     assert client.session.session_key != before
@@ -80,7 +84,7 @@ def test_the_session_key_changes_at_sign_in(client, holder, mailoutbox):
 def test_who_has_an_application_of_codes_is_asked_for_its_code_alone(client, holder, mailoutbox):
     secret = generate_totp_secret()
     TOTP.activate(holder, secret)
-    answer = enter_passphrase(client, holder)
+    answer = enter_password(client, holder)
     assert answer.headers["Location"] == reverse("mfa_authenticate")
     assert not mailoutbox
     code = f"{hotp_value(secret, next(iter(yield_hotp_counters_from_time()))):06d}"
@@ -93,3 +97,60 @@ def test_the_mailed_code_alone_opens_nothing(client, holder, mailoutbox):
     answer = client.post("/compte/login/code/", {"email": holder.email})
     assert answer.status_code == 404
     assert not mailoutbox
+
+
+def openings():
+    traces = Trace.objects.filter(event="signed_in").order_by("dossier_id")
+    return [(one.dossier_id, one.actor_kind, one.actor_id, one.means) for one in traces]
+
+
+def enter(client, holder, mailoutbox):
+    enter_password(client, holder)
+    client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[-1])})
+
+
+def test_opening_a_session_is_traced_in_each_dossier_one_may_look_at(client, holder, mailoutbox):
+    """As holder of one's own, as representative of a child's; not where the right has ended, nor as a carer."""
+    own = Representation.objects.get(user=holder).dossier
+    child = make.DossierFactory(minor=True)
+    former, cared_for, stranger = make.DossierFactory.create_batch(3)
+    for dossier, role, until in [
+        (child, "parent", None),
+        (former, "guardian", timezone.now() - dt.timedelta(days=1)),
+        (cared_for, "carer", None),
+    ]:
+        Representation.objects.create(
+            dossier=dossier, user=holder, role=role, recorded_by="test", since=dossier.opened_at, until=until
+        )
+    enter(client, holder, mailoutbox)
+    assert signed_in(client)
+    who = (str(holder.pk), "password+code")
+    assert openings() == sorted([(own.pk, "holder", *who), (child.pk, "representative", *who)])
+    assert not Trace.objects.about(stranger.pk).exists()
+
+
+def test_a_password_without_its_code_leaves_no_opening(client, holder):
+    enter_password(client, holder)
+    assert openings() == []
+
+
+def test_an_agent_s_opening_concerns_no_dossier(client, holder, mailoutbox):
+    holder.kind = "agent"
+    holder.save()
+    enter(client, holder, mailoutbox)
+    assert openings() == [(NO_DOSSIER, "counter", str(holder.pk), "password+code")]
+
+
+def test_no_trace_no_session(client, holder, mailoutbox):
+    """The trail's table refuses, as when its partition is missing."""
+    enter_password(client, holder)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_trace ADD CONSTRAINT shut CHECK (event <> 'signed_in') NOT VALID")
+    answer = client.post(reverse("account_confirm_login_code"), {"code": code_in(mailoutbox[0])})
+    assert answer.status_code == 503
+    assert not signed_in(client)
+
+
+def test_the_holder_reads_that_a_session_was_opened(client, holder, mailoutbox):
+    enter(client, holder, mailoutbox)
+    assert "ouvert une session" in client.get(reverse("activity")).content.decode()

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from access import words
-from access.policy import Ground
+from access.facts import Ground
 from audit.trail import ActorKind, Event
 
 pytestmark = pytest.mark.django_db

@@ -10,35 +10,37 @@ import uuid
 
 import pytest
 
-from access.policy import Act, Facts, Ground, Role, decide
+from access.facts import Act, Authorisation, Facts, Ground, Role
+from access.policy import decide
 from tests.factories import READABLE
 
 DOSSIER = uuid.uuid4()
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 NOTHING = frozenset()
+YES = Authorisation()
 
 # rule (number in rules.md), facts, then: list, open, own, deposit
 TABLE = [
     ("D4 feeding needs no right", {}, "no:not_authorised", "own", "own", "yes:feeding"),
     ("an ended right is no right", {"expired": True}, "no:expired", "own", "own", "yes:feeding"),
-    ("authorised: the matrix's types", {"authorised": True}, "types", "types", "own", "yes:feeding"),
+    ("authorised: the matrix's types", {"authorisation": YES}, "types", "types", "own", "yes:feeding"),
     ("D1 treating doctor sees masked", {"treating": True}, "all", "all", "own", "yes:feeding"),
     (
         "D1 also beside an authorisation",
-        {"treating": True, "authorised": True},
+        {"treating": True, "authorisation": YES},
         "all",
         "all",
         "own",
         "yes:feeding",
     ),
-    ("D2 a block beats an authorisation", {"authorised": True, "blocked": True}, *["no:blocked"] * 4),
+    ("D2 a block beats an authorisation", {"authorisation": YES, "blocked": True}, *["no:blocked"] * 4),
     ("D2 a block beats the treating doctor", {"treating": True, "blocked": True}, *["no:blocked"] * 4),
     ("D3 a blocked author reads nothing", {"blocked": True}, *["no:blocked"] * 4),
     ("D13 closed for all", {"is_open": False, "treating": True}, *["no:closed"] * 4),
     ("D13 closed comes before blocked", {"is_open": False, "blocked": True}, *["no:closed"] * 4),
     (
         "D20 unknown profession",
-        {"authorised": True, "readable": NOTHING},
+        {"authorisation": YES, "readable": NOTHING},
         "no:not_entitled",
         "own",
         "own",
@@ -73,14 +75,14 @@ def test_professional(rule, facts, act, expected):
 def test_counter_operator_insurer_and_super_user_never_read_nor_feed_nor_manage():
     """D19. No combination of facts changes it."""
     for flags in itertools.product([False, True], repeat=4):
-        names = ("authorised", "treating", "blocked", "is_open")
+        names = ("broke_glass", "treating", "blocked", "is_open")
         facts = Facts(Role.OTHER, DOSSIER, NOW, readable=frozenset(READABLE), **dict(zip(names, flags, strict=True)))
         assert not any(decide(act, facts) for act in Act)
 
 
 def test_a_structure_feeds_and_never_reads():
     """Section 3.6: certificates of structures and secretaries feed only."""
-    facts = Facts(Role.STRUCTURE, DOSSIER, NOW, authorised=True, readable=frozenset(READABLE))
+    facts = Facts(Role.STRUCTURE, DOSSIER, NOW, authorisation=YES, readable=frozenset(READABLE))
     assert decide(Act.DEPOSIT, facts)
     for act in (Act.LIST, Act.OPEN, Act.OWN):
         assert decide(act, facts).ground == Ground.NOT_A_PERSON
@@ -88,8 +90,8 @@ def test_a_structure_feeds_and_never_reads():
 
 @pytest.mark.parametrize(
     ("role", "withheld", "secret"),
-    [(Role.HOLDER, False, True), (Role.REPRESENTATIVE, False, False)],
-    ids=["holder", "D12 representative"],
+    [(Role.HOLDER, False, True), (Role.GUARDIAN, False, False)],
+    ids=["holder", "D12 guardian"],
 )
 def test_persons_see_every_type_masked_included(role, withheld, secret):
     scope = decide(Act.LIST, Facts(role, DOSSIER, NOW)).scope

@@ -16,11 +16,6 @@ HOLDER = {"DMP-Holder-Request": "true"}
 
 
 @pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
 def author(api, dossier):
     return api(make.ProfessionalFactory())
 

@@ -18,16 +18,6 @@ FHIR = "application/fhir+json"
 SAVEPOINTS = 2  # the gate's transaction is a savepoint inside the test's own: set, released
 
 
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
-def doctor(dossier):
-    return make.ProfessionalFactory()
-
-
 def post(client, path, body, **headers):
     return client.post(path, body, content_type=FHIR, headers=headers)
 

@@ -17,11 +17,6 @@ PARIS = dt.timezone(dt.timedelta(hours=1))
 
 
 @pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
 def doctor(dossier):
     doctor = make.ProfessionalFactory()
     make.permit(dossier, doctor)

@@ -16,16 +16,6 @@ from tests import messages
 FHIR = "application/fhir+json"
 
 
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
-def doctor(dossier):
-    return make.ProfessionalFactory()
-
-
 def post(client, path, body, **headers):
     return client.post(path, json.dumps(body), content_type=FHIR, headers=headers)
 

@@ -32,11 +32,6 @@ BODIES = sorted((NASTY / "json").glob("*.json")) if NASTY.exists() else []
 
 
 @pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
 def client(api, dossier):
     doctor = make.ProfessionalFactory()
     make.permit(dossier, doctor)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import gate
-from access.policy import Act
+from access.facts import Act
 from audit import trail
 from audit.models import Trace
 from audit.trail import Event
@@ -145,7 +145,9 @@ def test_what_waits_to_be_announced_leaves_no_line_no_rank_no_gap(holder_client,
     assert [rank for rank, _ in lines(client) if rank <= 4] == [4, 3, 2, 1]
 
 
-def test_a_representative_reads_nothing_of_a_minors_secret(client, dossier, doctor):
+def test_a_representative_reads_nothing_of_a_minors_secret(client, doctor):
+    dossier = make.DossierFactory(minor=True)
+    make.permit(dossier, doctor)
     parent = make.holder_of(dossier, role="parent")
     client.force_login(parent, backend="allauth.account.auth_backends.AuthenticationBackend")
     open_by(doctor, dossier, make.DocumentFactory(dossier=dossier))

@@ -1,35 +1,17 @@
 """Every page of the holder in a real browser: no accessibility rule broken, nothing wider than a telephone."""
 
 import datetime as dt
-import os
-import shutil
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import sync_playwright
 
 from documents import contents
+from tests import browser, messages
 from tests import factories as make
-from tests import messages
 from tests.documents.test_pages_document import DEMO, jpeg, result
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="il faut le Chromium de la distribution"),
-]
-
-
-@pytest.fixture
-def page(monkeypatch):
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": 360, "height": 740})
-        browser.close()
+pytestmark = browser.MARKS
 
 
 @pytest.fixture
@@ -85,8 +67,6 @@ def test_each_page_is_accessible_on_a_telephone(page, live_server, holder_client
         assert answer.status == 200, address
         for summary in page.locator("summary").all():
             summary.click()
-        found = [one["id"] for one in Axe().run(page).response["violations"]]
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if found or wider:
-            broken[address] = (found, wider)
+        if found := browser.faults(page):
+            broken[address] = found
     assert broken == {}

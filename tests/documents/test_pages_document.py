@@ -28,11 +28,6 @@ NARRATIVE = """<?xml version="1.0" encoding="UTF-8"?>
 </section></component></structuredBody></component></ClinicalDocument>"""
 
 
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
 def filed(dossier, content, media_type="application/pdf", **fields):
     """A document with its content in the vault."""
     document = make.DocumentFactory(dossier=dossier, media_type=media_type, size=len(content), **fields)

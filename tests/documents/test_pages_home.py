@@ -7,9 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import gate
-from access.policy import Act
+from access.facts import Act
 from audit.trail import Event
-from documents import views
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -109,14 +108,3 @@ def test_a_closed_dossier_shows_its_dates_and_no_document(holder_client, code_ta
     assert "fermé depuis le 5 mars 2026" in page
     assert "conservé jusqu'au 5 mars 2036" in page
     assert "Bilan" not in page
-
-
-@pytest.mark.parametrize(
-    ("closed", "kept"),
-    [
-        (dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC), dt.date(2038, 3, 1)),
-        (dt.datetime(2026, 12, 31, 23, 30, tzinfo=dt.UTC), dt.date(2037, 1, 1)),  # already January in Paris
-    ],
-)
-def test_ten_full_years(closed, kept):
-    assert views.kept_until(closed) == kept

@@ -19,11 +19,6 @@ LIST = reverse("documents:list")
 SHOWN = re.compile(r'href="/documents/([0-9a-f-]{36})/"')
 
 
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
 def shown(client, url=LIST):
     answer = client.get(url)
     assert answer.status_code == 200
@@ -126,7 +121,8 @@ def test_what_is_not_for_her_changes_no_byte(holder_client, dossier, trait):
     assert page() == before
 
 
-def test_a_representative_does_not_see_what_a_minor_keeps_secret(client, dossier):
+def test_a_representative_does_not_see_what_a_minor_keeps_secret(client):
+    dossier = make.DossierFactory(minor=True)
     shown_one = make.DocumentFactory(dossier=dossier)
     make.DocumentFactory(dossier=dossier, secret=True)
     parent = make.holder_of(dossier, role="parent")

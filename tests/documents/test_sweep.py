@@ -74,3 +74,20 @@ def test_the_command_says_and_removes_nothing_unless_told(held):
     assert contents.store().exists(old)
     call_command("sweep_orphans", "--apply", stdout=out)
     assert not contents.store().exists(old)
+
+
+def test_a_file_that_is_not_ours_is_said_and_the_sweep_goes_on(held):
+    old, root = orphan(held.dossier, 2 * sweep.GRACE), contents.store().root
+    strays = [root / "notes.txt", root / "ab" / "LISEZMOI", contents.store().path(held.pk).with_name(f"{old}")]
+    for path in strays:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("put here by hand")
+        grow_old(path, 2 * sweep.GRACE)
+    report = sweep.sweep(apply=True)
+    assert sorted(report.strays) == sorted(strays)
+    assert (report.orphans, report.missing, report.clean) == ([old], [], False)
+    assert all(path.exists() for path in strays)
+    out, err = io.StringIO(), io.StringIO()
+    call_command("sweep_orphans", stdout=out, stderr=err)
+    assert "3 files that are not contents" in out.getvalue()
+    assert "LISEZMOI" in err.getvalue()

@@ -1,5 +1,6 @@
 """Sealed contents: any touched byte is refused, any range opens alone, nothing half-written stays."""
 
+import base64
 import io
 import os
 import struct
@@ -12,7 +13,20 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from documents.vault import HEADER, SEGMENT, TAG, BlobStore, MasterKeys, Unreadable, plain_size, seal, unseal
+from documents import contents
+from documents.vault import (
+    HEADER,
+    SEGMENT,
+    TAG,
+    BlobStore,
+    MasterKeys,
+    Unreadable,
+    plain_size,
+    seal,
+    sealed_size,
+    unseal,
+)
+from tests import factories as make
 
 KEY, FILE, DOSSIER = b"k" * 32, uuid.UUID(int=7), uuid.UUID(int=9)
 CONTENT = os.urandom(2 * SEGMENT + 1000)
@@ -153,3 +167,35 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
         store.put(FILE, breaking())
     assert list(store.names()) == []
     assert list(tmp_path.rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1000])
+def test_the_size_of_a_sealed_file_is_known_from_its_content_s(size):
+    assert sealed_size(size) == len(b"".join(seal(KEY, FILE, [CONTENT[:size]])))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", ["cut a segment", "cut a byte", "add a byte", "remove"])
+def test_a_range_far_from_the_end_gives_nothing_of_a_file_that_has_not_its_size(change):
+    """The first segment alone is sound: only the size tells."""
+    document = make.DocumentFactory(size=len(CONTENT))
+    contents.put(document.dossier_id, document.pk, CONTENT)
+    path = contents.store().path(document.pk)
+    sealed = path.read_bytes()
+    assert b"".join(contents.pieces(document, 0, 10)) == CONTENT[:10]
+    if change == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {"cut a segment": sealed[: HEADER + 2 * WHOLE], "cut a byte": sealed[:-1]}.get(change, sealed + b"x")
+        )
+    with pytest.raises(Unreadable):
+        contents.pieces(document, 0, 10)
+
+
+def test_master_keys_are_not_printed():
+    keys = MasterKeys.parse("1:" + base64.b64encode(b"k" * 32).decode())
+    said = f"{keys} {keys!r} {[keys]}"
+    assert "versions [1]" in said
+    assert "kkk" not in said
+    assert base64.b64encode(b"k" * 32).decode() not in said

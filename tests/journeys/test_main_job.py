@@ -75,7 +75,7 @@ def look_around(base):
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(f"{base}/compte/login/")
         page.fill("[name=login]", demo_people.ANTOINE.email)
-        page.fill("[name=password]", demo_people.PASSPHRASE)
+        page.fill("[name=password]", demo_people.PASSWORD)
         page.click("main form button[type=submit], main form button:not([type])")
         page.wait_for_selector("[name=code]")
         page.fill("[name=code]", mailed_code(demo_people.ANTOINE.email))

@@ -1,6 +1,5 @@
 """Public extraction of the national directory (PS_LibreAcces_Personne_activite): UTF-8, pipes, French header."""
 
-import csv
 import sys
 from pathlib import Path
 
@@ -8,8 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.progress import Progress
 
 from access import registers
-
-SHOWN = 20  # bad lines named on the terminal; the report has them all
+from patients.registers import tell
 
 
 class Command(BaseCommand):
@@ -30,13 +28,7 @@ class Command(BaseCommand):
             done = self.load(file, full, at_most)
         except (OSError, UnicodeDecodeError, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
-        for bad in done.bad[:SHOWN]:
-            self.stderr.write(f"Ligne {bad.number} : {bad.reason}")
-        if report:
-            with report.open("w", newline="", encoding="utf-8") as out:
-                writer = csv.writer(out)
-                writer.writerow(["ligne", "raison"])
-                writer.writerows((bad.number, bad.reason) for bad in done.bad)
+        tell(done.bad, self.stderr.write, report)
         if done.read and len(done.bad) == done.read:
             raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
         self.stdout.write(

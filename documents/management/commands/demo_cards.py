@@ -11,17 +11,16 @@ from access import demo_people
 def cards():
     """Where each kind of user goes, and how she signs in."""
     portal, office = settings.PORTAL_URL, settings.BACKOFFICE_URL
-    mails = getattr(settings, "EMAIL_FILE_PATH", "")
     secret = demo_people.TOTP_SECRETS
     return {
         "Titulaire : Antoine Marchand": [
             f"{portal}/",
             demo_people.ANTOINE.email,
-            f"phrase de passe : {demo_people.PASSPHRASE}",
-            f"puis le code reçu par courriel : dernier fichier de {mails}"
-            if mails
-            else "puis le code reçu par courriel",
-            f"Et aussi {demo_people.MARIE.email}, {demo_people.CLAIRE.email} (mère de Léa, 15 ans).",
+            f"mot de passe : {demo_people.PASSWORD}",
+            "puis le code reçu par e-mail :",
+            f"bin/manage demo_code {demo_people.ANTOINE.email}",
+            f"Et aussi {demo_people.MARIE.email} ;",
+            f"{demo_people.CLAIRE.email}, mère de Léa, 15 ans.",
         ],
         "Professionnelle : Dr Inès Caron, neurologue": [
             f"{portal}/fhir   {portal}/api/schema",
@@ -32,14 +31,14 @@ def cards():
         "Guichet : Karim Benali, CPAM du Rhône": [
             f"{office}/",
             demo_people.AGENT[0],
-            f"phrase de passe : {demo_people.PASSPHRASE}",
+            f"mot de passe : {demo_people.PASSWORD}",
             f"code maintenant : {demo_people.code_now('agent')} (secret : {secret['agent']})",
             "À ouvrir : 1 71 11 69 990 009 92, Paul Aubert, 1971.",
         ],
         "Exploitante : Odile Fournier": [
             f"{office}/",
             demo_people.OPERATOR[0],
-            f"phrase de passe : {demo_people.PASSPHRASE}",
+            f"mot de passe : {demo_people.PASSWORD}",
             f"code maintenant : {demo_people.code_now('operator')} (secret : {secret['operator']})",
             "Commandes : bin/manage help",
         ],

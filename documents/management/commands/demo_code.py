@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    help = "Donne le code du second facteur d'un compte de démonstration : par courriel, ou de l'application."
+    help = "Donne le code du second facteur d'un compte de démonstration : par e-mail, ou de l'application."
 
     def add_arguments(self, parser):
         parser.add_argument("email")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             return
         code = mailed_code(email)
         if code is None:
-            raise CommandError("Aucun code envoyé à cette adresse : entrez d'abord la phrase de passe.")
+            raise CommandError("Aucun code envoyé à cette adresse : entrez d'abord la mot de passe.")
         self.stdout.write(code)
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from access import matrix
@@ -13,12 +14,12 @@ class Command(BaseCommand):
     help = "Charge ou recharge les tables de codes du projet, et la matrice d'habilitation provisoire."
 
     def handle(self, **options):
-        count = 0
-        for app in ("patients", "access", "documents"):
-            try:
-                count += terms.load(Path(apps.get_app_config(app).path) / "data")
-            except terms.WrongTable as error:
-                raise CommandError(str(error)) from error
+        folders = [Path(apps.get_app_config(app).path) / "data" for app in ("patients", "access", "documents")]
+        try:
+            with transaction.atomic():
+                count = sum(terms.load(folder) for folder in folders)
+        except terms.WrongTable as error:
+            raise CommandError(f"Rien n'a été chargé. {error}") from error
         known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
         version = matrix.load(
             Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv",

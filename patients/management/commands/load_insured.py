@@ -20,8 +20,6 @@ from rich.progress import Progress
 
 from patients import registers
 
-SHOWN = 20  # bad lines named on the terminal; the report has them all
-
 
 class Command(BaseCommand):
     help = "Charge ou met à jour le registre des assurés depuis un fichier CSV (format : voir la source)."
@@ -38,7 +36,7 @@ class Command(BaseCommand):
             done = self.load(file)
         except (OSError, UnicodeDecodeError, csv.Error, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
-        self.tell(done, report)
+        registers.tell(done.bad, self.stderr.write, report)
         if done.read and len(done.bad) == done.read:
             raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
         self.stdout.write(
@@ -53,12 +51,3 @@ class Command(BaseCommand):
         ):
             task = bar.add_task("assurés", total=None)
             return registers.load_insured(lines, progress=lambda line: bar.update(task, completed=line))
-
-    def tell(self, done, report):
-        for bad in done.bad[:SHOWN]:
-            self.stderr.write(f"Ligne {bad.number} : {bad.reason}")
-        if report:
-            with report.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(["ligne", "raison"])
-                writer.writerows((bad.number, bad.reason) for bad in done.bad)

@@ -1,0 +1,45 @@
+"""The opening of a session is an act, and every act is traced (rules.md section 4, article R1111-43).
+
+A person's goes in the trail of each dossier she may look at from then on, in the quality she has there: its
+holder reads « X a ouvert une session » even when X then opened nothing. That of an agent or an operator
+concerns no dossier. A professional opens none: each of his requests carries his token, and its own trace.
+"""
+
+import uuid
+
+from allauth.account.authentication import get_authentication_records
+from django.db import transaction
+from django.http import HttpRequest
+
+from access.models import Representation, User
+from audit import trail
+from audit.trail import ActorKind, Event
+
+KINDS = {
+    Representation.Role.HOLDER: ActorKind.HOLDER,
+    Representation.Role.PARENT: ActorKind.REPRESENTATIVE,
+    Representation.Role.GUARDIAN: ActorKind.REPRESENTATIVE,
+}
+
+
+def means_of(request: HttpRequest, user: User) -> str:
+    """How this session was opened: `password+code`, `mfa`…"""
+    methods = [str(record["method"]) for record in get_authentication_records(request, user)]
+    return ("+".join(dict.fromkeys(methods)) or "compte")[:40]
+
+
+def trace_opening(request: HttpRequest, user: User) -> None:
+    """One transaction a dossier, before the session exists: no trace, no session. Raises `TrailDown`."""
+    means = means_of(request, user)
+    if user.kind != User.Kind.PERSON:
+        with transaction.atomic():
+            trail.record(Event.SIGNED_IN, by=user.actor(means=means), dossier_id=None)
+        return
+    rows = Representation.objects.running().filter(user=user, role__in=KINDS).exclude(dossier__state="destroyed")
+    qualities: dict[uuid.UUID, ActorKind] = {}
+    for dossier_id, role in rows.values_list("dossier_id", "role"):
+        if role == Representation.Role.HOLDER or dossier_id not in qualities:
+            qualities[dossier_id] = KINDS[Representation.Role(role)]
+    for dossier_id, kind in qualities.items():
+        with transaction.atomic():
+            trail.record(Event.SIGNED_IN, by=user.actor(kind, means=means), dossier_id=dossier_id)

@@ -1,0 +1,58 @@
+"""What is shown when something fails: words, on a page that needs neither session nor database."""
+
+import re
+
+import pytest
+from django.db import DatabaseError, OperationalError, connection
+from django.template.loader import render_to_string
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from access.models import User
+from dmp import pages
+
+
+@pytest.mark.parametrize("name", ["400", "403", "404", "500", "503"])
+def test_an_error_page_needs_nothing(name, django_db_blocker):
+    """Outside any database access: a query would raise."""
+    page = render_to_string(f"{name}.html")
+    assert "dmp.css" in page
+    assert re.search(r"<h1>\w", page)
+
+
+@pytest.mark.django_db
+def test_a_page_that_is_absent_asks_the_database_nothing(client):
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get("/nulle-part/")
+    assert answer.status_code == 404
+    assert "Page introuvable" in answer.content.decode()
+    assert [one["sql"] for one in queries if "SELECT" in one["sql"]] == []
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (DatabaseError, 500), (ValueError, 500)])
+def test_what_mends_itself_is_503_the_rest_500(rf, error, status):
+    try:
+        raise error("secret")
+    except error:
+        answer = pages.failure(rf.get("/"))
+    assert answer.status_code == status
+    assert "secret" not in answer.content.decode()
+
+
+@pytest.fixture
+def without_redis(settings, code_tables):
+    """Redis does not answer: nothing listens there."""
+    backend = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "unix:///nulle/part.sock"}}
+
+
+@pytest.mark.django_db
+def test_without_redis_pages_still_read_and_signing_in_says_to_wait(without_redis):
+    client = Client(raise_request_exception=False)
+    assert client.get("/").status_code == 200
+    User.objects.create_user("marie@example.org", "cheval correct agrafe pile")
+    given = {"login": "marie@example.org", "password": "cheval correct agrafe pile"}
+    answer = client.post(reverse("account_login"), given)
+    assert answer.status_code == 503
+    assert "Recommencez dans quelques minutes" in answer.content.decode()

@@ -1,0 +1,110 @@
+"""The log of a failed statement says which rule failed, and no value."""
+
+import io
+import logging
+import re
+
+import pytest
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection, transaction
+from django.http import HttpResponse
+from django.urls import path
+
+from access.models import User
+from dmp import urls
+from patients.models import Caisse
+
+NAME = "quenneville"
+LINES = "quenne\nville"
+WHO = f"odile.{NAME}@example.org"
+pytestmark = pytest.mark.django_db
+
+
+def twice(request=None):
+    """The same address twice: a real refusal of a real constraint."""
+    with transaction.atomic():
+        User.objects.create(email=WHO)
+        User.objects.create(email=WHO)
+    return HttpResponse()
+
+
+def twice_on_two_lines():
+    with transaction.atomic():
+        for _ in range(2):
+            Caisse.objects.create(code=LINES, name="x", department="69")
+
+
+def not_a_number():
+    """The value stands in the message itself."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT %s::text::int", [NAME])
+
+
+def copied():
+    """The value stands in CONTEXT."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE numbers (n int) ON COMMIT DROP")
+        with cursor.copy("COPY numbers (n) FROM STDIN") as copy:
+            copy.write(f"{NAME}\n")
+
+
+def turned_into_another():
+    try:
+        twice()
+    except DatabaseError as error:
+        raise ValidationError("Cette adresse sert déjà.") from error
+
+
+def grouped():
+    try:
+        twice()
+    except DatabaseError as error:
+        raise ExceptionGroup("plusieurs", [error]) from None
+
+
+urlpatterns = [path("twice/", login_not_required(twice)), *urls.urlpatterns]
+
+
+@pytest.fixture
+def log():
+    """What the process's own handler writes."""
+    (handler,) = [one for one in logging.getLogger().handlers if type(one.formatter).__module__ == "dmp.logs"]
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def test_a_page_that_breaks_a_unique_rule_is_logged_without_the_value(client, settings, log):
+    settings.ROOT_URLCONF = "tests.test_logs"
+    client.raise_request_exception = False
+    assert client.get("/twice/").status_code == 500
+    text = log.getvalue()
+    assert "Traceback" in text
+    assert "23505 access_user" in text
+    assert NAME not in text
+
+
+@pytest.mark.parametrize("act", [twice, twice_on_two_lines, not_a_number, copied, turned_into_another, grouped])
+def test_no_value_in_a_traceback_nor_in_a_message(log, act):
+    logger = logging.getLogger("documents.tasks")
+    with pytest.raises(Exception) as raised:
+        act()
+    error = raised.value
+    logger.error("Échec", exc_info=error)
+    logger.error("Échec : %s, %r", error, error)
+    logger.error(error)
+    cause = error.__cause__ or error
+    logger.error("Task failed: " + repr(cause), exc_info=error)  # as Celery writes it
+    text = log.getvalue()
+    assert text.count("Traceback") >= 2
+    assert not re.search("quenne|ville", text)
+
+
+def test_a_message_kept_as_words_loses_its_detail(log):
+    with pytest.raises(DatabaseError) as raised:
+        twice()
+    logging.getLogger("audit").error("répondu : %s", str(raised.value))
+    assert "already exists" not in log.getvalue()
+    assert WHO not in log.getvalue()
