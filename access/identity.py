@@ -199,12 +199,12 @@ def _situation(exercice: dict[str, Any], activity: dict[str, Any]) -> WorkSituat
 def choose(claims: Claims, wanted: str) -> WorkSituation:
     """The situation in use: the one named, or the only one. Raises PermissionDenied, naming the choices."""
     if not claims.situations:
-        raise PermissionDenied("Le jeton ne porte aucune situation d'exercice.")
+        raise PermissionDenied("Aucune situation d'exercice n'est connue.")
     if wanted:
         for situation in claims.situations:
             if wanted in (situation.name, situation.structure_id):
                 return situation
-        raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas dans le jeton.")
+        raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas des vôtres.")
     if len(claims.situations) > 1:
         names = ", ".join(situation.name or "(sans structure)" for situation in claims.situations)
         raise PermissionDenied(f"Plusieurs situations d'exercice : nommez-en une (DMP-Situation). Choix : {names}.")

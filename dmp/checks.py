@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 
@@ -25,6 +27,20 @@ def secrets_are_set(app_configs: Any, **options: Any) -> list[Error]:
     masters = [part.partition(":") for part in settings.MASTER_KEYS.split(",")]
     if not all(version.isdigit() and _key_of_32_bytes(key) for version, _, key in masters):
         errors.append(Error("DMP_MASTER_KEYS doit être « 1:<32 octets en base64>[,2:…] ».", id="dmp.E003"))
+    return errors
+
+
+@register(Tags.security)
+def authorities_are_readable(app_configs: Any, **options: Any) -> list[Error]:
+    errors = []
+    for name in ("CERTIFICATE_PERSONS", "CERTIFICATE_STRUCTURES"):
+        if not (path := getattr(settings, name)):
+            continue
+        try:
+            x509.load_pem_x509_certificates(Path(path).read_bytes())
+        except (OSError, ValueError):
+            text = f"DMP_{name} doit nommer un fichier PEM de certificats d'autorités, lisible par le service."
+            errors.append(Error(text, id="dmp.E022"))
     return errors
 
 

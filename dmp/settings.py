@@ -236,9 +236,15 @@ PSC_CLIENT_ID = text("DMP_PSC_CLIENT_ID")
 PSC_CLIENT_SECRET = text("DMP_PSC_CLIENT_SECRET")
 PSC_DISCOVERY = text("DMP_PSC_DISCOVERY") or f"{PSC_ISSUER}/.well-known/openid-configuration"
 DEMO_ISSUER_DIR = text("DMP_DEMO_ISSUER_DIR")
+# Files of authorities: whose certificates are persons' (CPS), whose are structures'. Empty: none is accepted.
+CERTIFICATE_PERSONS = text("DMP_CERTIFICATE_PERSONS")
+CERTIFICATE_STRUCTURES = text("DMP_CERTIFICATE_STRUCTURES")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["access.identity.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "access.certificates.CertificateAuthentication",
+        "access.identity.BearerAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["access.identity.IsProfessional"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
