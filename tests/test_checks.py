@@ -47,3 +47,17 @@ def test_a_safe_production_is_let_through(settings):
 )
 def test_an_unsafe_one_is_refused_by_its_number(settings, change, number):
     assert numbers(settings, **change) == [number]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"pas un certificat"])
+def test_authorities_that_cannot_be_read_stop_the_start(settings, tmp_path, content):
+    path = tmp_path / "persons.pem"
+    if content is not None:
+        path.write_bytes(content)
+    settings.CERTIFICATE_PERSONS, settings.CERTIFICATE_STRUCTURES = str(path), ""
+    assert [error.id for error in checks.authorities_are_readable(None)] == ["dmp.E022"]
+
+
+def test_without_authorities_no_certificate_is_awaited(settings):
+    settings.CERTIFICATE_PERSONS = settings.CERTIFICATE_STRUCTURES = ""
+    assert checks.authorities_are_readable(None) == []
