@@ -288,9 +288,15 @@ class DossierGrant(DossierRouted, UserObjectPermissionBase):
     since = models.DateTimeField("depuis", default=timezone.now)
     until = models.DateTimeField("jusqu'au", null=True, blank=True)
     source = models.CharField("recueilli", max_length=40)  # holder on the web, professional after asking…
-    extent = models.CharField("étendue", max_length=10, choices=Extent, default=Extent.GENERAL)
-    families = ArrayField(models.CharField(max_length=20), default=list, blank=True, verbose_name="familles")
-    express = models.BooleanField("accord exprès du titulaire", default=False)  # given by himself, to this person
+    extent = models.CharField(
+        "étendue", max_length=10, choices=Extent, default=Extent.GENERAL, db_default=Extent.GENERAL
+    )
+    families = ArrayField(
+        models.CharField(max_length=20), default=list, db_default=[], blank=True, verbose_name="familles"
+    )
+    express = models.BooleanField(
+        "accord exprès du titulaire", default=False, db_default=False
+    )  # given by himself, to this person
     team = models.UUIDField("équipe de soins", null=True, blank=True)  # he is of this team: it ends with it
     granted_by = models.CharField("donné par", max_length=120)
 
