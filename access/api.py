@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -22,9 +22,11 @@ from rest_framework.views import exception_handler
 
 from access import gate, grants, opening, problems
 from access.door import ProfessionalView
-from access.facts import Act, Facts
+from access.facts import Act, Facts, Ground, Role
 from access.gate import Entry
 from access.models import AUTHORISED, DossierGrant, Professional
+from access.policy import Decision
+from audit import trail
 from audit.trail import Event, TrailDown
 from patients import notices
 from patients.models import Notice
@@ -65,7 +67,20 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 class Door(ProfessionalView):
-    """A door of /api/v1: a signed-in professional, JSON, errors as `Problem`."""
+    """A door of /api/v1: a professional in person, JSON, errors as `Problem`. A structure feeds by /fhir alone."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.caller.role is not Role.PROFESSIONAL:
+            with transaction.atomic(durable=True):
+                trail.record(
+                    Event.SIGN_IN_REFUSED,
+                    by=self.caller.actor,
+                    dossier_id=None,
+                    allowed=False,
+                    ground=Ground.NOT_A_PERSON,
+                )
+            raise gate.Refused(Decision(False, Ground.NOT_A_PERSON), None)
 
     def get_exception_handler(self) -> Any:
         return answer_of

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from access.gate import Entry
 from audit.scoped import uuid7
+from audit.trail import ActorKind
 from documents import cda, content
 from documents.content import Inspection
 from documents.models import Document, Result, SubmissionSet
@@ -129,7 +130,8 @@ def _authors(one: Examined) -> list[Author]:
 
 
 def _origin(entry: Entry) -> Document.Origin:
-    return Document.Origin.PROFESSIONAL if entry.actor.kind == "professional" else Document.Origin.HOLDER
+    by_care = entry.actor.kind in (ActorKind.PROFESSIONAL, ActorKind.STRUCTURE)
+    return Document.Origin.PROFESSIONAL if by_care else Document.Origin.HOLDER
 
 
 def _structure_name(one: Examined) -> str:
