@@ -268,6 +268,15 @@ def test_a_quality_that_ended_is_none(dossier):
     assert decide(Act.MANAGE, facts(represent(dossier, "holder"), dossier))
 
 
+def test_a_quality_found_once_is_looked_for_again(dossier):
+    caller = represent(dossier, "holder")
+    with gate.enter(caller, Act.MANAGE, Event.TRAIL_READ, dossier_id=dossier.pk) as entry:
+        entry.trace()
+    assert facts(entry.caller, dossier).role is Role.HOLDER
+    dossier.representations.update(until=NOW)
+    assert facts(entry.caller, dossier).role is Role.OTHER
+
+
 def test_a_carer_has_the_rights_written_down(dossier):
     assert facts(represent(dossier, "carer", rights=["read", "trail"]), dossier).rights == {Right.READ, Right.TRAIL}
     assert facts(represent(dossier, "carer"), dossier).rights == frozenset()
