@@ -16,6 +16,7 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -56,6 +57,10 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": problems.DATABASE_DOWN}, 503)
     if isinstance(error, RequestDataTooBig):
         return Response({"detail": "Le message est trop gros."}, 413)
+    if isinstance(error, ParseError):
+        return Response({"detail": "Le message n'est pas du JSON."}, 400)
+    if isinstance(error, UnsupportedMediaType):
+        return Response({"detail": "Le message s'envoie en JSON (Content-Type: application/json)."}, 415)
     if isinstance(error, KeyReused):
         return Response({"detail": error.message}, 409)
     if isinstance(error, ValidationError):
@@ -150,7 +155,7 @@ class Asking(Consented):
     )
 
 
-ERRORS = {code: Problem for code in (401, 403, 404, 409, 422, 503)}
+ERRORS = {code: Problem for code in (400, 401, 403, 404, 409, 413, 415, 422, 503)}
 DOSSIER = OpenApiParameter("dossier", str, OpenApiParameter.PATH, description="Identifiant du dossier.")
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from access.facts import Act, Authorisation, Facts, Ground, Purpose, Role
+from access.facts import PERSONS, Act, Authorisation, Facts, Ground, Purpose, Role
 from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, User
 from access.policy import Decision, Scope, decide
 from audit import trail
@@ -236,7 +236,8 @@ def _standing(caller: Caller, rows: list[tuple[str, list[str]]], *, minor: bool)
     for role in (Role.HOLDER, Role.GUARDIAN, *family):
         if role in held:
             return role, frozenset(held[role])
-    return caller.role, frozenset()
+    # A quality found at an earlier question is not kept: it may have ended since.
+    return Role.OTHER if caller.role in PERSONS else caller.role, frozenset()
 
 
 _KINDS = {

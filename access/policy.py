@@ -131,7 +131,7 @@ def _professional_reads(facts: Facts) -> Decision:
     if given is not None and usable and _types(facts, given):
         return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
     if facts.documents:
-        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False, types=frozenset()))
+        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False))
     return _no(_why_not(facts, given, usable, glass))
 
 
@@ -170,7 +170,7 @@ def _own(facts: Facts) -> Decision:
         return refusal
     if facts.purpose is Purpose.REGULATION:
         return _no(Ground.NOT_CONCERNED)  # he consults in the name of the call, not in his own
-    scope = _scope(facts, general=False, types=frozenset())
+    scope = _scope(facts, general=False)
     only_secret = facts.purpose is Purpose.SECRET
     return Decision(True, Ground.AUTHOR, replace(scope, documents=frozenset(), only_secret=only_secret))
 

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from access import gate
 from access.facts import Act, Authorisation, Ground, Purpose, Right, Role
-from access.gate import Absent, Refused
+from access.gate import Absent, Caller, Refused
 from access.models import EmergencyAccess, Representation
 from access.policy import decide
 from audit.models import Trace
-from audit.trail import Event
+from audit.trail import Actor, ActorKind, Event
 from documents.models import DocumentGrant
 from tests import factories as make
 
@@ -266,6 +266,21 @@ def test_a_stranger_is_told_nothing_and_is_traced_as_who_he_is(dossier):
 def test_a_quality_that_ended_is_none(dossier):
     assert facts(represent(dossier, "holder", since=NOW - MOMENT, until=NOW), dossier).role is Role.OTHER
     assert decide(Act.MANAGE, facts(represent(dossier, "holder"), dossier))
+
+
+def test_a_structure_stays_one_whatever_the_dossier(dossier):
+    caller = Caller(None, Actor(ActorKind.STRUCTURE, "1750000001", "Laboratoire"), Role.STRUCTURE)
+    assert facts(caller, dossier).role is Role.STRUCTURE
+    assert decide(Act.DEPOSIT, facts(caller, dossier)).ground == Ground.FEEDING
+
+
+def test_a_quality_found_once_is_looked_for_again(dossier):
+    caller = represent(dossier, "holder")
+    with gate.enter(caller, Act.MANAGE, Event.TRAIL_READ, dossier_id=dossier.pk) as entry:
+        entry.trace()
+    assert facts(entry.caller, dossier).role is Role.HOLDER
+    dossier.representations.update(until=NOW)
+    assert facts(entry.caller, dossier).role is Role.OTHER
 
 
 def test_a_carer_has_the_rights_written_down(dossier):

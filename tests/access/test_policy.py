@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -74,14 +74,15 @@ def others(step: int) -> Iterator[Facts]:
         )
 
 
-@cache
-def seen(scope: Scope) -> int:
-    return table.those(scope.covers)
+def shelf() -> Callable[[Scope], int]:
+    """What a scope lets see of the shelf, computed once a scope: as long as one test runs, no longer."""
+    return cache(lambda scope: table.those(scope.covers))
 
 
-def compare(combinations: Iterator[Facts]) -> Counter[str]:
+def compare(combinations: Iterable[Facts]) -> Counter[str]:
     """How often each rule decided. Fails at the first answer that is not the table's."""
     hits: Counter[str] = Counter()
+    seen = shelf()
     for facts in combinations:
         for act in Act:
             rule, answer = table.rule_of(act, facts), decide(act, facts)
@@ -94,15 +95,16 @@ def compare(combinations: Iterator[Facts]) -> Counter[str]:
 
 
 def test_the_policy_decides_as_the_table_and_every_rule_decides_somewhere():
-    """One combination in 23 (a prime: no fact keeps step with it), ten acts each: over a million answers."""
-    hits = compare(professionals(23)) + compare(others(5))
+    """One combination in 23 (a prime: no fact keeps step with it), ten acts each; a glance first, to fail soon."""
+    compare(itertools.chain(professionals(1009), others(101)))
+    hits = compare(itertools.chain(professionals(23), others(5)))
     assert {rule.name for rule in table.RULES} == set(hits)
-    assert hits.total() == 10 * (-(-PROFESSIONALS // 23) - (-OTHERS // 5))
+    assert hits.total() == 10 * (-(-PROFESSIONALS // 23) - (-OTHERS // 5)) > 1_500_000
 
 
 @pytest.mark.slow
 def test_the_policy_decides_as_the_table_over_every_combination():
-    hits = compare(professionals(1)) + compare(others(1))
+    hits = compare(itertools.chain(professionals(1), others(1)))
     assert hits.total() == 10 * (PROFESSIONALS + OTHERS)
 
 
@@ -112,6 +114,7 @@ def test_the_policy_decides_as_the_table_over_every_combination():
     ids=["treating doctor", "a broken glass", "one document opened"],
 )
 def test_a_further_right_takes_nothing_away(right):
+    seen = shelf()
     for facts in professionals(499):
         before, after = (decide(Act.LIST, one).scope for one in (facts, replace(facts, **right)))
         assert before is None or (after is not None and not seen(before) & ~seen(after)), facts
