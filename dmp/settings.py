@@ -109,25 +109,22 @@ TEMPLATES = [
 # -- databases -----------------------------------------------------------------------------------
 def database(url: str) -> dict:
     info = conninfo_to_dict(url)
-    options: dict = {
-        "connect_timeout": 5,
-        # Statements asked five times are prepared: planning the list took longer than answering it.
-        "server_side_binding": True,
-        "prepare_threshold": 5,
-    }
-    if ROLE in {"portal", "backoffice"}:
-        # A pool in web processes only: Celery closes it at each task.
-        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dmp.postgresql",
         "NAME": info.get("dbname", "dmp"),
         "USER": info.get("user", ""),
         "PASSWORD": info.get("password", ""),
         "HOST": info.get("host", ""),
         "PORT": info.get("port", ""),
-        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        # A thread keeps its connection: there are few threads, and taking one from a pool costs a query.
+        "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            # Statements asked five times are prepared: planning the list took longer than answering it.
+            "server_side_binding": True,
+            "prepare_threshold": 5,
+        },
         "ATOMIC_REQUESTS": False,  # True would roll back the trace of every refusal
     }
 

@@ -103,7 +103,7 @@ def search(request: HttpRequest) -> HttpResponse:
 # -- one document ----------------------------------------------------------------------------------------
 def one(entry: Entry, document_id: uuid.UUID) -> Document:
     """The document, if it exists for who is asking; `gate.Absent` otherwise (same answer for both)."""
-    row = Document.objects.within(entry.scope).filter(pk=document_id).first()
+    row = Document.objects.one_within(entry.scope, document_id)
     if row is None:
         raise gate.Absent
     return row
