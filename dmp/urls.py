@@ -3,10 +3,12 @@ from django.views.generic import RedirectView
 
 from access import schema
 from dmp import pages
-from documents import views
+from documents import urls_fhir, views
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
+    path("fhir", urls_fhir.root),  # first: professionals' software asks most
+    path("fhir/", include(urls_fhir)),
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
     path("", include("access.urls")),
@@ -18,7 +20,6 @@ urlpatterns = [
     # One place for an address: the profile. allauth's page would add others, each able to remake the password.
     path("compte/email/", RedirectView.as_view(pattern_name="profile")),
     path("compte/", include("allauth.urls")),
-    path("", include("documents.urls_fhir")),
     path("api/v1/", include("access.urls_api")),
     path("api/v1/", include("documents.urls_api")),
     path("api/schema", schema.schema, name="api-schema"),
