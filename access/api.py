@@ -133,6 +133,10 @@ class Asking(Consented):
     until = serializers.DateField(
         required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
     )
+    extent = serializers.ChoiceField(DossierGrant.Extent.choices, default=DossierGrant.Extent.GENERAL)
+    families = serializers.ListField(
+        child=serializers.CharField(max_length=20), default=list, help_text="Avec extent=limited : au moins une."
+    )
 
 
 ERRORS = {code: Problem for code in (401, 403, 404, 409, 422, 503)}
@@ -224,7 +228,8 @@ class PermissionView(Door):
         asked.is_valid(raise_exception=True)
         until = _end_of(asked.validated_data.get("until"))
         with self.recording(dossier, Event.ACCESS_GRANTED) as entry:
-            grant = grants.authorise(entry, self.professional, until, source="professional")
+            limits = {name: asked.validated_data[name] for name in ("extent", "families")}
+            grant = grants.authorise(entry, self.professional, until, source="professional", **limits)
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
 

@@ -5,6 +5,8 @@ itself through the entry. Rights are guardian object permissions; history keeps 
 """
 
 import datetime as dt
+import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +17,12 @@ from django.utils import timezone
 from access.gate import Entry
 from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional, User
 from audit.trail import Event
+from patients import terms
+
+NEEDS_EXPRESS = (
+    "La médecine du travail et la PMI ne consultent qu'avec l'accord exprès du titulaire, donné par lui-même. "
+    "Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes)."
+)
 
 
 def account_of(professional: Professional) -> User:
@@ -30,19 +38,44 @@ def account_of(professional: Professional) -> User:
     return user
 
 
-def authorise(entry: Entry, professional: Professional, until: dt.datetime, *, source: str) -> DossierGrant:
-    """Let this professional consult until a date: a year at most, never without an end (R1111-46)."""
+def authorise(
+    entry: Entry,
+    professional: Professional,
+    until: dt.datetime,
+    *,
+    source: str,
+    extent: str = DossierGrant.Extent.GENERAL,
+    families: Collection[str] = (),
+    express: bool = False,
+    team: uuid.UUID | None = None,
+) -> DossierGrant:
+    """Let this professional consult until a date: a year at most, never without an end (R1111-46).
+
+    `express`: the holder himself said it, for this person (D18); a professional cannot record that alone.
+    """
     now = timezone.now()
     if not now < until <= now + dt.timedelta(days=settings.AUTHORISATION_DAYS + 1):
         raise ValidationError(
             f"Choisissez une fin entre demain et dans {settings.AUTHORISATION_DAYS} jours.", code="until"
         )
+    if entry.caller.needs_express and not express:
+        raise ValidationError(NEEDS_EXPRESS, code="express")
+    limits = {"extent": extent, "families": _families(extent, families), "express": express, "team": team}
     user = account_of(professional)
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
-    grant = _give(entry, user, AUTHORISED, until, source)
-    _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source)
+    grant = _give(entry, user, AUTHORISED, until, source, **limits)
+    _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source, extent=extent)
     return grant
+
+
+def _families(extent: str, families: Collection[str]) -> list[str]:
+    """Those of the table; at least one when the authorisation is limited. Raises `ValidationError`."""
+    if extent != DossierGrant.Extent.LIMITED:
+        return []
+    if not families or not set(families) <= set(terms.table("families")):
+        raise ValidationError("Choisissez au moins une famille de documents.", code="families")
+    return sorted(set(families))
 
 
 def withdraw(entry: Entry, professional: Professional) -> None:
@@ -101,12 +134,16 @@ def _running(entry: Entry, *rights: str) -> Any:
     return DossierGrant.rights.running().filter(content_object=entry.dossier, permission__codename__in=rights)
 
 
-def _give(entry: Entry, user: User, right: str, until: dt.datetime | None, source: str) -> DossierGrant:
+def _give(
+    entry: Entry, user: User, right: str, until: dt.datetime | None, source: str, **limits: Any
+) -> DossierGrant:
     permission = Permission.objects.get(codename=right, content_type__app_label="patients")
     grant = DossierGrant.objects.filter(content_object=entry.dossier, user=user, permission=permission).first()
     grant = grant or DossierGrant(content_object=entry.dossier, user=user, permission=permission)
     grant.since, grant.until = timezone.now(), until
     grant.source, grant.granted_by = source, entry.actor.reference
+    for name, value in limits.items():
+        setattr(grant, name, value)
     _save(entry, grant)
     return grant
 
