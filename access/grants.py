@@ -19,6 +19,7 @@ from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professiona
 from audit.trail import Event
 from patients import terms
 
+Rows = Any  # a queryset of rights
 NEEDS_EXPRESS = (
     "La médecine du travail et la PMI ne consultent qu'avec l'accord exprès du titulaire, donné par lui-même. "
     "Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes)."
@@ -94,8 +95,8 @@ def name_treating(entry: Entry, professional: Professional, *, source: str) -> D
     now = timezone.now()
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
-    for grant in _running(entry, TREATING).exclude(user=user).select_related("user__professional"):
-        _stop(entry, grant)
+    for grant in running(entry, TREATING).exclude(user=user).select_related("user__professional"):
+        stop(entry, grant)
         _trace(entry, Event.TREATING_ENDED, grant.user.professional)
     grant = _give(entry, user, TREATING, None, source)
     _trace(entry, Event.TREATING_NAMED, professional, source=source)
@@ -115,7 +116,7 @@ def block(entry: Entry, professional: Professional) -> Block:
         raise ValidationError("Ce professionnel est déjà bloqué.", code="blocked")
     _end(entry, professional, [AUTHORISED, TREATING])
     row = Block(dossier=entry.dossier, user=user, blocked_by=entry.actor.reference)
-    _save(entry, row)
+    save(entry, row)
     _trace(entry, Event.PROFESSIONAL_BLOCKED, professional)
     return row
 
@@ -126,11 +127,11 @@ def unblock(entry: Entry, professional: Professional) -> None:
     if row is None:
         raise ValidationError("Ce professionnel n'est pas bloqué.", code="none")
     row.until = timezone.now()
-    _save(entry, row, update_fields=["until"])
+    save(entry, row, update_fields=["until"])
     _trace(entry, Event.PROFESSIONAL_UNBLOCKED, professional)
 
 
-def _running(entry: Entry, *rights: str) -> Any:
+def running(entry: Entry, *rights: str) -> Rows:
     return DossierGrant.rights.running().filter(content_object=entry.dossier, permission__codename__in=rights)
 
 
@@ -144,23 +145,23 @@ def _give(
     grant.source, grant.granted_by = source, entry.actor.reference
     for name, value in limits.items():
         setattr(grant, name, value)
-    _save(entry, grant)
+    save(entry, grant)
     return grant
 
 
 def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
-    grants = list(_running(entry, *rights).filter(user__professional=professional))
+    grants = list(running(entry, *rights).filter(user__professional=professional))
     for grant in grants:
-        _stop(entry, grant)
+        stop(entry, grant)
     return len(grants)
 
 
-def _stop(entry: Entry, grant: DossierGrant) -> None:
+def stop(entry: Entry, grant: DossierGrant) -> None:
     grant.until = timezone.now()
-    _save(entry, grant, update_fields=["until"])
+    save(entry, grant, update_fields=["until"])
 
 
-def _save(entry: Entry, row: Any, **options: Any) -> None:
+def save(entry: Entry, row: Any, **options: Any) -> None:
     row._history_user = entry.actor
     row.save(**options)
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent
+from access import online, sign_in, views, views_consent, views_team
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
+    path("autorisations/equipes/", views_team.show, name="teams"),
+    path("autorisations/equipes/<uuid:team_id>/membres/", views_team.add, name="team_member"),
+    path("autorisations/equipes/<uuid:team_id>/fin/", views_team.end, name="team_end"),
     path("autorisations/<uuid:professional_id>/", views.professional, name="professional"),
     path("autorisations/<uuid:professional_id>/autoriser/", views.authorise, name="authorise"),
     path("autorisations/<uuid:professional_id>/<slug:decision>/", views.decide, name="decide"),

@@ -32,6 +32,7 @@ def test_it_is_openapi_3_1_and_names_the_acts(schema):
         ("get", "/dossiers/{dossier}/demandes/{demande}"): "lire_demande",
         ("post", "/dossiers/{dossier}/demandes/{demande}/code"): "accord_par_grille",
         ("post", "/dossiers/{dossier}/demandes/{demande}/pin"): "accord_par_code_personnel",
+        ("post", "/dossiers/{dossier}/equipe/membres"): "nommer_membre_equipe",
         ("get", "/alertes"): "lire_alertes",
         ("get", "/dossiers/{dossier}/depots"): "lister_mes_depots",
     }
