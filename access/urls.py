@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent, views_team
+from access import online, sign_in, views, views_consent, views_means, views_team
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("demandes/", views_consent.requests, name="consents"),
     path("demandes/attente/", views_consent.watch, name="consent_watch"),
     path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),
+    path("profil/accord/", views_means.show, name="profile_means"),
+    path("profil/accord/grille/", views_means.grid, name="profile_grid"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
     path("autorisations/equipes/", views_team.show, name="teams"),
