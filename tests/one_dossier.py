@@ -23,6 +23,7 @@ PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
 ACROSS = {
+    "access/api_alerts.py:given": "the authorisations just given to one professional: an index by account",
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
