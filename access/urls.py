@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent, views_means, views_psc, views_team
+from access import online, sign_in, views, views_consent, views_matrix, views_means, views_psc, views_team
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
     path("profil/urgences/", views.emergency, name="profile_emergency"),
+    path("matrice/", views_matrix.show, name="matrix"),
     path("demandes/", views_consent.requests, name="consents"),
     path("demandes/attente/", views_consent.watch, name="consent_watch"),
     path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),

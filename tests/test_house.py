@@ -18,6 +18,7 @@ PUBLIC = {
     "healthz": "says that the process lives",
     "accessibilite/": "declaration",
     "aide/": "help",
+    "matrice/": "what each profession reads: names nobody",
     "mentions-legales/": "rights",
     "fhir/metadata": "FHIR: no sign-in",
     "api/schema": "description of the interface",
