@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views
+from access import online, sign_in, views, views_masks
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
     path("profil/urgences/", views.emergency, name="profile_emergency"),
+    path("profil/nouveaux-documents/", views_masks.new_documents, name="profile_new_documents"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
     path("autorisations/<uuid:professional_id>/", views.professional, name="professional"),

@@ -49,7 +49,7 @@ ACTS: dict[str, Act] = {
     Event.DOCUMENT_DEPOSITED: Act("ajouté {what}", "ajouter {what}"),
     Event.DOCUMENT_REPLACED: Act("remplacé {what} par une version plus récente", "remplacer {what}"),
     Event.DOCUMENT_WITHDRAWN: Act("supprimé {what}", "supprimer {what}"),
-    Event.DOCUMENT_MASKED: Act("masqué {what} aux professionnels", "masquer {what}"),
+    Event.DOCUMENT_MASKED: Act("masqué {what} aux professionnels{until}", "masquer {what}"),
     Event.DOCUMENT_UNMASKED: Act("rendu de nouveau visible {what}", "rendre de nouveau visible {what}"),
     Event.DOCUMENT_ANNOUNCED: Act("rendu visible {what}, après la consultation d'annonce", "rendre visible {what}"),
     Event.DOCUMENT_ARCHIVED: Act("rangé {what}", "ranger {what}"),
@@ -139,6 +139,7 @@ PAGES = {
 SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
+    "nouveaux": "ce qui arrive aux nouveaux documents",
 }
 MODES = {
     "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",

@@ -3,12 +3,13 @@ from django.views.generic import RedirectView
 
 from access import schema
 from dmp import pages
-from documents import views
+from documents import views, views_preview
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
+    path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="preview"),
     path("", include("access.urls")),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from access import words
+from access import rights, words
 from access.facts import Act
 from access.gate import Absent, Entry
 from access.policy import Scope, decide
@@ -50,6 +50,7 @@ class Line:
     reason: str
     allowed: bool
     document_id: uuid.UUID | None
+    since: str = ""  # of the right that stands behind it, when it still does
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,14 @@ def page(entry: Entry, *, group: str = "", before: uuid.UUID | None = None, read
     counts = _counts(seen, traces)
     titles = _titles(entry, traces)
     me = entry.actor.id
-    lines = [_line(trace, counts[f"rank{trace.seq}"], me, titles) for trace in traces]
+    professionals = {one.actor_id for one in traces if one.actor_kind == ActorKind.PROFESSIONAL}
+    known = rights.standing(entry.dossier.pk, professionals)
+    lines = [
+        replace(
+            _line(trace, counts[f"rank{trace.seq}"], me, titles), since=known.get((trace.actor_id, trace.ground), "")
+        )
+        for trace in traces
+    ]
     return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"])
 
 

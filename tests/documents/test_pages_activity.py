@@ -207,4 +207,6 @@ def test_a_page_costs_the_same_for_one_line_and_for_hundreds(holder_client, doss
     few = cost()
     for number in range(100):
         open_by(doctor, dossier, documents[number % 5])
-    assert cost() == few == 6  # account · facts · lines · ranks · titles · trace
+    assert (
+        cost() == few == 9
+    )  # account · facts · lines · ranks · titles · rights, blocks, emergencies that stand · trace
