@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from access.facts import REPRESENTATIVES, Role
-from access.gate import Entry
+from access.gate import Absent, Entry
 from audit.trail import Event
 from documents.acts import revise, trace
 from documents.models import Document
@@ -36,6 +36,12 @@ def mask(entry: Entry, document: Document, until: dt.datetime | None = None) -> 
     if document.withheld and not document.visible_to_holder:
         raise ValidationError("Un document non visible du patient ne peut pas aussi être masqué.", code="withheld")
     _change(entry, document, Event.DOCUMENT_MASKED, masked=True, masked_until=until, withheld=False)
+
+
+def holders_only(entry: Entry) -> None:
+    """The pages that decide who sees a document do not exist for a carer. Raises `Absent`."""
+    if entry.caller.role not in HOLDERS:
+        raise Absent
 
 
 def end_of(day: dt.date) -> dt.datetime:

@@ -31,6 +31,7 @@ def mask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 
 def _ask(request: HttpRequest, document_id: uuid.UUID, form: Mask) -> HttpResponse:
     with holder.enter(request, Act.OPEN, Event.DOCUMENT_READ, object_id=document_id) as entry:
+        masking.holders_only(entry)
         row = one(entry, document_id)
         context = {
             "document": row,
@@ -48,6 +49,7 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, form: Mask) -> HttpRespon
 def _mask(request: HttpRequest, document_id: uuid.UUID, form: Mask, also: Collection[str]) -> list[str]:
     """Together or not at all, under the dossier's lock; titles for the message. Masked already: nothing changes."""
     with holder.enter(request, Act.OPEN, Event.DOCUMENT_MASKED, lock=True, object_id=document_id) as entry:
+        masking.holders_only(entry)
         row = one(entry, document_id)
         others = [other.document for other in simulation.traitors(entry, row) if str(other.document.pk) in also]
         try:

@@ -106,6 +106,8 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpRes
 def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
     """The act, under the dossier's lock; its title for the message. Done already: nothing changes."""
     with holder.enter(request, Act.OPEN, event, lock=True, object_id=document_id) as entry:
+        if event is Event.DOCUMENT_UNMASKED:
+            masking.holders_only(entry)
         row = one(entry, document_id)
         if event is Event.DOCUMENT_WITHDRAWN and not own.may_delete(entry, row):
             raise Absent

@@ -33,6 +33,8 @@ def preview(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
         raise Http404
     rest = "reste" in request.GET
     with holder.enter(request, Act.LIST, Event.PREVIEWED, object_id=professional.pk) as entry:
+        if not decide(Act.AUTHORISE, entry.facts):  # a carer who reads learns nothing of others' rights
+            raise Absent
         _, facts = gate.look(callers[int(chosen)], dossier_id=entry.dossier.pk)
         seen = seen_in(entry, facts)
         mine = shelf.in_force(entry.scope)
