@@ -50,9 +50,8 @@ class ContestAdmin(ModelAdmin):
         answer = super().changelist_view(request, extra_context)
         return answer.render() if hasattr(answer, "render") else answer
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        answer = super().changeform_view(request, object_id, form_url, extra_context)
-        return answer.render() if hasattr(answer, "render") else answer
+    def get_object(self, request, object_id, from_field=None):
+        return super().get_object(request, object_id, from_field)
 
     def save_model(self, request, obj, form, change):
         try:

@@ -11,20 +11,23 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from access import gate, grants, opening, problems
 from access.door import ProfessionalView
-from access.facts import Act, Facts
+from access.facts import Act, Facts, Ground, Role
 from access.gate import Entry
 from access.models import AUTHORISED, DossierGrant, Professional
+from access.policy import Decision
+from audit import trail
 from audit.trail import Event, TrailDown
 from patients import notices
 from patients.models import Notice
@@ -54,6 +57,10 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": problems.DATABASE_DOWN}, 503)
     if isinstance(error, RequestDataTooBig):
         return Response({"detail": "Le message est trop gros."}, 413)
+    if isinstance(error, ParseError):
+        return Response({"detail": "Le message n'est pas du JSON."}, 400)
+    if isinstance(error, UnsupportedMediaType):
+        return Response({"detail": "Le message s'envoie en JSON (Content-Type: application/json)."}, 415)
     if isinstance(error, KeyReused):
         return Response({"detail": error.message}, 409)
     if isinstance(error, ValidationError):
@@ -65,7 +72,20 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 class Door(ProfessionalView):
-    """A door of /api/v1: a signed-in professional, JSON, errors as `Problem`."""
+    """A door of /api/v1: a professional in person, JSON, errors as `Problem`. A structure feeds by /fhir alone."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.caller.role is not Role.PROFESSIONAL:
+            with transaction.atomic(durable=True):
+                trail.record(
+                    Event.SIGN_IN_REFUSED,
+                    by=self.caller.actor,
+                    dossier_id=None,
+                    allowed=False,
+                    ground=Ground.NOT_A_PERSON,
+                )
+            raise gate.Refused(Decision(False, Ground.NOT_A_PERSON), None)
 
     def get_exception_handler(self) -> Any:
         return answer_of
@@ -135,7 +155,7 @@ class Asking(Consented):
     )
 
 
-ERRORS = {code: Problem for code in (401, 403, 404, 409, 422, 503)}
+ERRORS = {code: Problem for code in (400, 401, 403, 404, 409, 413, 415, 422, 503)}
 DOSSIER = OpenApiParameter("dossier", str, OpenApiParameter.PATH, description="Identifiant du dossier.")
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 

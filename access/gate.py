@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from access.facts import Act, Authorisation, Facts, Ground, Purpose, Role
+from access.facts import PERSONS, Act, Authorisation, Facts, Ground, Purpose, Role
 from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, User
 from access.policy import Decision, Scope, decide
 from audit import trail
@@ -169,9 +169,8 @@ _ABOUT_PROFESSIONAL = f"""
     (SELECT json_agg(json_build_array(codename, {_RUNS}, extent, families, express))
      FROM access_dossiergrant g JOIN auth_permission p ON p.id = g.permission_id WHERE {_HERE}),
     EXISTS(SELECT 1 FROM access_block WHERE {_HERE} AND {_RUNS}),
-    (SELECT readable FROM access_matrixrow m JOIN access_matrixversion v ON v.id = m.version_id
-     WHERE v.effective_from <= %(at)s AND m.profession = %(profession)s
-     ORDER BY v.effective_from DESC LIMIT 1),
+    (SELECT readable FROM access_matrixrow WHERE profession = %(profession)s AND version_id =
+     (SELECT id FROM access_matrixversion WHERE effective_from <= %(at)s ORDER BY effective_from DESC LIMIT 1)),
     ARRAY(SELECT content_object_id FROM documents_documentgrant WHERE {_HERE} AND {_RUNS}),
     ARRAY(SELECT kind FROM access_emergencyaccess WHERE {_HERE} AND {_RUNS}),
     {_BIRTH}
@@ -186,7 +185,7 @@ def _facts(caller: Caller, dossier: Dossier, at: dt.datetime, found: Sequence[An
         "minor": found[-1] is not None and not of_age(found[-1], at),
     }
     if caller.role is not Role.PROFESSIONAL:
-        role, rights = _standing(caller, found[0] or [])
+        role, rights = _standing(caller, found[0] or [], minor=common["minor"])
         return Facts(role=role, rights=rights, **common)
     rows, blocked, readable, documents, emergencies, _ = found
     held = {codename: limits for codename, runs, *limits in rows or [] if runs}
@@ -227,13 +226,18 @@ def types_of(families: Collection[str]) -> frozenset[str]:
     return frozenset(code for code, term in terms.table("types").items() if term.extra["family"] in families)
 
 
-def _standing(caller: Caller, rows: list[tuple[str, list[str]]]) -> tuple[Role, frozenset[str]]:
-    """How a person stands to this dossier: herself first, then parent or guardian, then carer."""
+def _standing(caller: Caller, rows: list[tuple[str, list[str]]], *, minor: bool) -> tuple[Role, frozenset[str]]:
+    """How a person stands to this dossier: herself first, then guardian, then parent, then carer.
+
+    Past the majority a parent has no right left as such: if the holder made a carer of him, that is what he is.
+    """
     held = {role: rights for role, rights in rows}
-    for role in (Role.HOLDER, Role.GUARDIAN, Role.PARENT, Role.CARER):
+    family = (Role.PARENT, Role.CARER) if minor else (Role.CARER, Role.PARENT)
+    for role in (Role.HOLDER, Role.GUARDIAN, *family):
         if role in held:
             return role, frozenset(held[role])
-    return caller.role, frozenset()
+    # A quality found at an earlier question is not kept: it may have ended since.
+    return Role.OTHER if caller.role in PERSONS else caller.role, frozenset()
 
 
 _KINDS = {

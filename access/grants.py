@@ -8,6 +8,7 @@ import datetime as dt
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -23,6 +24,7 @@ def account_of(professional: Professional) -> User:
         professional=professional,
         defaults={
             "kind": User.Kind.PROFESSIONAL,
+            "password": make_password(None),  # never one
             "first_name": professional.given,
             "last_name": professional.family,
         },

@@ -24,11 +24,13 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from access import ended_sessions
 from access.facts import Purpose, Role
 from access.gate import Caller
 from access.grants import account_of
 from access.models import Professional, User
 from audit.trail import Actor, ActorKind
+from patients import terms
 
 LEEWAY = 30  # seconds of clock difference admitted between the issuer and us
 CACHE_SECONDS = 60  # a verified signature; never a right
@@ -46,6 +48,14 @@ class WorkSituation:
     structure_name: str
     sector: str = ""  # TRE_R02
 
+    @property
+    def label(self) -> str:
+        """His profession and speciality, in words."""
+        names = [terms.display("professions", self.profession)]
+        if self.speciality:
+            names.append(terms.display("specialities", self.speciality))
+        return ", ".join(names)
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -58,6 +68,9 @@ class Claims:
     regulation: bool  # Acces_Regulation_Medicale: SAMU-Centre 15
     situations: tuple[WorkSituation, ...]
     expires: float
+    sub: str = ""
+    sid: str = ""  # the issuer's session: what a back-channel logout names
+    issued: float = 0.0
 
 
 class Keys:
@@ -93,7 +106,7 @@ def verify(token: str) -> Claims:
     known = _verified.get(digest)
     if known is not None and time.time() < known.expires:
         return known
-    claims = _read_claims(_decode(token))
+    claims = read_claims(_decode(token))
     if len(_verified) > 1000:
         _verified.clear()
     _verified[digest] = claims
@@ -108,20 +121,41 @@ def _decode(token: str) -> dict[str, Any]:
         exp={"essential": True},
         sub={"essential": True},
     )
-    for fresh in (False, True):
-        try:
-            decoded = jwt.decode(token, keys.get(fresh=fresh), algorithms=settings.PSC_ALGORITHMS)
-            registry.validate(decoded.claims)
-            return dict(decoded.claims)
-        except (JoseError, ValueError, OSError) as error:
-            if fresh:
-                raise AuthenticationFailed(
-                    "Le jeton d'accès n'est pas valable. Demandez-en un nouveau à Pro Santé Connect."
-                ) from error
-    raise AssertionError
+    try:
+        decoded = signed(token)
+        registry.validate(decoded.claims)
+        _refuse_other_kinds(decoded.header, decoded.claims)
+    except (JoseError, ValueError, OSError) as error:
+        raise AuthenticationFailed(
+            "Le jeton d'accès n'est pas valable. Demandez-en un nouveau à Pro Santé Connect."
+        ) from error
+    return dict(decoded.claims)
 
 
-def _read_claims(claims: dict[str, Any]) -> Claims:
+def signed(token: str) -> jwt.Token:
+    """A token that the issuer signed, with a pinned algorithm; its claims are still to be looked at.
+
+    Raises JoseError or ValueError; OSError when the issuer's keys cannot be read.
+    """
+    try:
+        return jwt.decode(token, keys.get(), algorithms=settings.PSC_ALGORITHMS)
+    except (JoseError, ValueError):  # signed with a newer key, perhaps
+        return jwt.decode(token, keys.get(fresh=True), algorithms=settings.PSC_ALGORITHMS)
+
+
+OTHER_KINDS = frozenset({"ID", "Logout", "Refresh"})  # Keycloak's `typ` claim
+
+
+def _refuse_other_kinds(header: dict[str, Any], claims: dict[str, Any]) -> None:
+    """An ID token or a logout token of the same issuer is no access token (RFC 8725, 3.11). Raises ValueError."""
+    if "events" in claims or claims.get("typ") in OTHER_KINDS or str(header.get("typ")).lower() == "logout+jwt":
+        raise ValueError("kind of token")
+
+
+def read_claims(claims: dict[str, Any]) -> Claims:
+    """What verified claims say of the professional. Raises AuthenticationFailed."""
+    if claims.get("acr") not in settings.PSC_LEVELS:
+        raise AuthenticationFailed("Le niveau d'authentification du jeton ne suffit pas : il faut eIDAS substantiel.")
     idnat = str(claims.get("SubjectNameID") or claims.get("preferred_username") or "")
     if not (idnat.isascii() and idnat.isalnum() and 9 <= len(idnat) <= 20):
         raise AuthenticationFailed("Le jeton ne porte pas d'identité nationale de professionnel.")
@@ -142,6 +176,9 @@ def _read_claims(claims: dict[str, Any]) -> Claims:
         regulation=claims.get("Acces_Regulation_Medicale") in ("VRAI", True),
         situations=situations,
         expires=min(float(claims["exp"]), time.time() + CACHE_SECONDS),
+        sub=str(claims["sub"])[:255],
+        sid=str(claims.get("sid") or "")[:255],
+        issued=float(claims.get("iat") or 0),
     )
 
 
@@ -162,12 +199,12 @@ def _situation(exercice: dict[str, Any], activity: dict[str, Any]) -> WorkSituat
 def choose(claims: Claims, wanted: str) -> WorkSituation:
     """The situation in use: the one named, or the only one. Raises PermissionDenied, naming the choices."""
     if not claims.situations:
-        raise PermissionDenied("Le jeton ne porte aucune situation d'exercice.")
+        raise PermissionDenied("Aucune situation d'exercice n'est connue.")
     if wanted:
         for situation in claims.situations:
             if wanted in (situation.name, situation.structure_id):
                 return situation
-        raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas dans le jeton.")
+        raise PermissionDenied("La situation nommée dans l'en-tête DMP-Situation n'est pas des vôtres.")
     if len(claims.situations) > 1:
         names = ", ".join(situation.name or "(sans structure)" for situation in claims.situations)
         raise PermissionDenied(f"Plusieurs situations d'exercice : nommez-en une (DMP-Situation). Choix : {names}.")
@@ -183,7 +220,7 @@ class BearerAuthentication(BaseAuthentication):
             return None
         claims = verify(token.strip())
         situation = choose(claims, request.headers.get("DMP-Situation", "").strip())
-        user = _account(claims, situation)
+        user = account(claims, situation)
         actor = Actor(
             kind=ActorKind.PROFESSIONAL,
             id=claims.idnat,
@@ -222,8 +259,9 @@ def needs_express(situation: WorkSituation) -> bool:
     return situation.speciality in settings.EXPRESS_SPECIALITIES or situation.sector in settings.EXPRESS_SECTORS
 
 
-def _account(claims: Claims, situation: WorkSituation) -> User:
-    user = _known(claims.idnat) or _first_visit(claims, situation)
+def account(claims: Claims, situation: WorkSituation) -> User:
+    """The account behind verified claims, made at the first visit. Raises AuthenticationFailed."""
+    user = _known(claims) or _first_visit(claims, situation)
     if not user.is_active or user.professional is None or not user.professional.active:
         raise AuthenticationFailed("Ce compte professionnel n'est plus actif. Voyez votre ordre ou l'exploitant.")
     return user
@@ -233,16 +271,21 @@ def _account(claims: Claims, situation: WorkSituation) -> User:
 _USER = User._meta.concrete_fields
 _PROFESSIONAL = Professional._meta.concrete_fields
 _COLUMNS = ", ".join([f"u.{one.column}" for one in _USER] + [f"p.{one.column}" for one in _PROFESSIONAL])
-_ACCOUNT = f"""SELECT {_COLUMNS} FROM access_user u
-JOIN access_professional p ON p.id = u.professional_id WHERE p.idnat = %s"""  # noqa: S608 (constant text)
+_ACCOUNT = f"""SELECT {ended_sessions.ENDED}, {_COLUMNS}
+FROM (VALUES (%(idnat)s)) AS asked (idnat) LEFT JOIN access_professional p ON p.idnat = asked.idnat
+LEFT JOIN access_user u ON u.professional_id = p.id"""  # noqa: S608 (constant text)
 
 
-def _known(idnat: str) -> User | None:
-    """The account and its professional, in one query."""
+def _known(claims: Claims) -> User | None:
+    """The account and its professional, and whether the issuer has ended the session: one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_ACCOUNT, [idnat])
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute(
+            _ACCOUNT, {"idnat": claims.idnat} | ended_sessions.asked(claims.sub, claims.sid, claims.issued)
+        )
+        ended, *row = cursor.fetchone()
+    if ended:
+        raise AuthenticationFailed("Cette session est terminée. Connectez-vous de nouveau à Pro Santé Connect.")
+    if row[0] is None:
         return None
     user = User.from_db(connection.alias, [one.attname for one in _USER], row[: len(_USER)])
     user.professional = Professional.from_db(

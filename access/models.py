@@ -151,6 +151,33 @@ class User(GuardianUserMixin, AbstractUser):
         return Actor(kind or default, str(self.pk), str(self), means=fields.pop("means", "compte"), **fields)
 
 
+class EndedSession(models.Model):
+    """A session that Pro Santé Connect says is over (OpenID Connect Back-Channel Logout 1.0).
+
+    Kept in the database, not in a cache: with it, pages and tokens of that session are refused.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    jti = models.CharField(max_length=255, unique=True)  # a logout token serves once
+    sid = models.CharField(max_length=255, blank=True)  # empty: every session of `sub`
+    sub = models.CharField(max_length=255, blank=True)
+    at = models.DateTimeField()  # the issuer's iat
+
+    class Meta:
+        verbose_name = "session terminée"
+        verbose_name_plural = "sessions terminées"
+        indexes = [
+            models.Index(fields=["sid"], name="ended_by_sid"),
+            models.Index(fields=["sub"], name="ended_by_sub"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="ended_session_is_named", condition=~Q(sid="") | ~Q(sub="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"session terminée le {self.at}"
+
+
 class Recovery(models.Model):
     """An account whose password was remade by e-mail: its mailbox alone must not open it.
 
@@ -261,9 +288,15 @@ class DossierGrant(DossierRouted, UserObjectPermissionBase):
     since = models.DateTimeField("depuis", default=timezone.now)
     until = models.DateTimeField("jusqu'au", null=True, blank=True)
     source = models.CharField("recueilli", max_length=40)  # holder on the web, professional after asking…
-    extent = models.CharField("étendue", max_length=10, choices=Extent, default=Extent.GENERAL)
-    families = ArrayField(models.CharField(max_length=20), default=list, blank=True, verbose_name="familles")
-    express = models.BooleanField("accord exprès du titulaire", default=False)  # given by himself, to this person
+    extent = models.CharField(
+        "étendue", max_length=10, choices=Extent, default=Extent.GENERAL, db_default=Extent.GENERAL
+    )
+    families = ArrayField(
+        models.CharField(max_length=20), default=list, db_default=[], blank=True, verbose_name="familles"
+    )
+    express = models.BooleanField(
+        "accord exprès du titulaire", default=False, db_default=False
+    )  # given by himself, to this person
     team = models.UUIDField("équipe de soins", null=True, blank=True)  # he is of this team: it ends with it
     granted_by = models.CharField("donné par", max_length=120)
 

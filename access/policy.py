@@ -37,9 +37,9 @@ class Scope:
     masked: bool = False
     withheld: bool = False
     secret: bool = False
-    only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
     author: str = ""
     documents: frozenset[uuid.UUID] = field(default_factory=frozenset)
+    only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
 
     def covers(self, document: HasVisibility) -> bool:
         if document.dossier_id != self.dossier_id or document.state == "deleted":
@@ -116,11 +116,12 @@ def _list(facts: Facts) -> Decision:
 def _professional_reads(facts: Facts) -> Decision:
     """The strongest right decides alone: its ground is what the trace says."""
     given = facts.authorisation
-    if facts.needs_express and not (given and given.express):  # D18: neither treating, nor by a team
-        given = None
-    elif facts.treating:
+    if facts.needs_express and given is not None and not given.express:
+        given = None  # D18: neither by a team, nor as the treating doctor
+    if facts.treating and not facts.needs_express:
         return Decision(True, Ground.TREATING_DOCTOR, _scope(facts, masked=True))  # D1, L1111-16
-    if facts.broke_glass and facts.allows_break_glass:
+    glass = facts.broke_glass and facts.allows_break_glass
+    if glass and facts.readable:
         return Decision(True, Ground.BREAK_GLASS, _emergency_scope(facts, facts.readable))  # L1111-17 I
     usable = given is not None and (not given.emergency_only or facts.purpose is Purpose.EMERGENCY)
     if given is not None and usable and given.types is None and facts.readable:
@@ -130,15 +131,17 @@ def _professional_reads(facts: Facts) -> Decision:
     if given is not None and usable and _types(facts, given):
         return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
     if facts.documents:
-        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False, types=frozenset()))
-    return _no(_why_not(facts, given, usable))
+        return Decision(True, Ground.OPENED_TO_HIM, _scope(facts, general=False))
+    return _no(_why_not(facts, given, usable, glass))
 
 
-def _why_not(facts: Facts, given: Authorisation | None, usable: bool) -> Ground:
+def _why_not(facts: Facts, given: Authorisation | None, usable: bool, glass: bool) -> Ground:
     if facts.needs_express and given is None:
         return Ground.EXPRESS_NEEDED
+    if usable or glass:
+        return Ground.NOT_ENTITLED  # D20: a profession unknown to the matrix, or types it does not read
     if given is not None:
-        return Ground.NOT_ENTITLED if usable else Ground.EMERGENCY_ONLY  # D20: a profession unknown to the matrix
+        return Ground.EMERGENCY_ONLY
     return Ground.EXPIRED if facts.expired else Ground.NOT_AUTHORISED
 
 
@@ -150,7 +153,8 @@ def _regulates(facts: Facts) -> Decision:
         return _no(Ground.OPPOSED)
     if not facts.readable:
         return _no(Ground.NOT_ENTITLED)
-    return Decision(True, Ground.REGULATION, replace(_emergency_scope(facts, facts.readable), author=""))
+    scope = replace(_emergency_scope(facts, facts.readable), author="", documents=frozenset())
+    return Decision(True, Ground.REGULATION, scope)  # in the name of the call: nothing of his own
 
 
 def _open(facts: Facts) -> Decision:
@@ -166,8 +170,9 @@ def _own(facts: Facts) -> Decision:
         return refusal
     if facts.purpose is Purpose.REGULATION:
         return _no(Ground.NOT_CONCERNED)  # he consults in the name of the call, not in his own
-    scope = _scope(facts, general=False, types=frozenset())
-    return Decision(True, Ground.AUTHOR, replace(scope, only_secret=facts.purpose is Purpose.SECRET))
+    scope = _scope(facts, general=False)
+    only_secret = facts.purpose is Purpose.SECRET
+    return Decision(True, Ground.AUTHOR, replace(scope, documents=frozenset(), only_secret=only_secret))
 
 
 def _never_reads(facts: Facts) -> Decision | None:
@@ -211,16 +216,18 @@ def _no_standing(facts: Facts) -> Decision | None:
 # -- writing and managing -----------------------------------------------------------------------------
 def _deposit(facts: Facts) -> Decision:
     """Feeding is a duty: authorisation governs reading (D4). A block stops it, a closing too (D13)."""
+    if facts.role is Role.OTHER:
+        return _no(Ground.NOT_CONCERNED)  # D19, and before all: that it is closed is not told to anybody (D17)
+    if (refusal := _no_standing(facts)) is not None:
+        return refusal
     if not facts.is_open:
         return _no(Ground.CLOSED)
     if facts.role in PERSONS:
         return _person_may(facts, Right.DEPOSIT)
-    if facts.role not in {Role.PROFESSIONAL, Role.STRUCTURE}:
-        return _no(Ground.NOT_CONCERNED)
-    if facts.blocked:
-        return _no(Ground.BLOCKED)
     if facts.purpose is Purpose.REGULATION:
         return _no(Ground.READS_ONLY)  # D7
+    if facts.blocked:
+        return _no(Ground.BLOCKED)
     if facts.purpose is Purpose.SECRET and not facts.minor:
         return _no(Ground.NOT_OF_AGE)
     return _yes(Ground.FEEDING)
@@ -265,10 +272,10 @@ def _record(facts: Facts) -> Decision:
 
     Never a structure's certificate: the act is a named person's (EX_0.3-1010).
     """
-    if facts.purpose is Purpose.REGULATION:
-        return _no(Ground.READS_ONLY if facts.role is Role.PROFESSIONAL else Ground.NOT_CONCERNED)
     if (refusal := _never_reads(facts)) is not None:
         return refusal
+    if facts.purpose is Purpose.REGULATION:
+        return _no(Ground.READS_ONLY)  # D7
     return _yes(Ground.IDENTIFIED)
 
 
@@ -318,6 +325,7 @@ def _scope(
     withheld: bool = True,
     secret: bool = True,
 ) -> Scope:
+    professional = facts.role is Role.PROFESSIONAL
     return Scope(
         dossier_id=facts.dossier_id,
         at=facts.at,
@@ -326,6 +334,6 @@ def _scope(
         masked=masked,
         withheld=withheld,
         secret=secret,
-        author=facts.author if facts.role is Role.PROFESSIONAL else "",
-        documents=facts.documents,
+        author=facts.author if professional else "",
+        documents=facts.documents if professional else frozenset(),
     )

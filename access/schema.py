@@ -22,5 +22,19 @@ class BearerScheme(OpenApiAuthenticationExtension):
         }
 
 
+class CertificateScheme(OpenApiAuthenticationExtension):
+    """A card or a structure, by mutual TLS on the server name of its own."""
+
+    target_class = "access.certificates.CertificateAuthentication"
+    name = "Certificat"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "mutualTLS",
+            "description": "Certificat d'authentification de carte CPS, sans jeton. Celui d'une structure alimente "
+            "par /fhir et ne fait aucun des actes décrits ici.",
+        }
+
+
 schema = SpectacularAPIView.as_view()
 page = SpectacularSwaggerSplitView.as_view(template_name="access/api_docs.html", url_name="api-schema")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_masks
+from access import online, sign_in, views, views_masks, views_psc
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -20,4 +20,10 @@ urlpatterns = [
     path("autorisations/<uuid:professional_id>/", views.professional, name="professional"),
     path("autorisations/<uuid:professional_id>/autoriser/", views.authorise, name="authorise"),
     path("autorisations/<uuid:professional_id>/<slug:decision>/", views.decide, name="decide"),
+    path("pro/", views_psc.home, name="psc_home"),
+    path("pro/connexion/", views_psc.sign_in, name="psc_sign_in"),
+    path("pro/retour/", views_psc.callback, name="psc_callback"),
+    path("pro/situation/", views_psc.situation, name="psc_situation"),
+    path("pro/sortie/", views_psc.sign_out, name="psc_sign_out"),
+    path("pro/fin-de-session/", views_psc.back_channel, name="psc_back_channel"),
 ]

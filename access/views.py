@@ -209,16 +209,16 @@ def show_profile(request: HttpRequest) -> HttpResponse:
 @holder.page
 @require_http_methods(["GET", "POST"])
 def contacts(request: HttpRequest) -> HttpResponse:
-    form = Contacts(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = Contacts(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         with holder.enter(request, Act.MANAGE, Event.CONTACT_CHANGED, lock=True) as entry:
             profile.change_contacts(entry, Patient.objects.get(dossier=entry.dossier), **form.cleaned_data)
         messages.success(request, "Vos coordonnées sont enregistrées.")
         return redirect("profile")
-    if request.method == "GET":
-        with _visit(request) as entry:
-            patient = Patient.objects.get(dossier=entry.dossier)
-            entry.trace(detail={"page": "profil"})
+    with _visit(request) as entry:
+        patient = Patient.objects.get(dossier=entry.dossier)
+        entry.trace(detail={"page": "profil"})
+    if not form.is_bound:
         form = Contacts(initial={"email": patient.email, "phone": patient.phone})
     return render(request, "access/contacts.html", {"form": form}, status=422 if form.errors else 200)
 

@@ -143,7 +143,10 @@ COLUMNS = [
     "detail",
 ]
 _NAMES = ", ".join(COLUMNS)
-_SLOTS = ", ".join(f"%({name})s" for name in COLUMNS)
+# A value chosen from (SELECT) says its type: bound by the server, it has none of its own.
+_UUIDS = dict.fromkeys(("id", "dossier_id", "object_id"), "uuid")
+_TYPES = _UUIDS | {"at": "timestamptz", "allowed": "bool", "detail": "jsonb"}
+_SLOTS = ", ".join(f"%({name})s::{_TYPES.get(name, 'text')}" for name in COLUMNS)
 # The rank enters the digest in the same statement that takes it: one round trip a trace, and the
 # only lock is on the counter of this one dossier.
 _INSERT = f"""
@@ -151,11 +154,13 @@ WITH head AS (
     INSERT INTO audit_tracehead (dossier_id, seq) VALUES (%(dossier_id)s, 1)
     ON CONFLICT (dossier_id) DO UPDATE SET seq = audit_tracehead.seq + 1 RETURNING seq)
 INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
-SELECT {_SLOTS}, head.seq, %(salt)s, sha256('\\x00'::bytea || %(salt)s || int8send(head.seq) || %(body)s)
+SELECT {_SLOTS}, head.seq, %(salt)s::bytea,
+    sha256('\\x00'::bytea || %(salt)s::bytea || int8send(head.seq) || %(body)s::bytea)
 FROM head"""  # noqa: S608 (constant names)
 _INSERT_ALONE = f"""
 INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
-VALUES ({_SLOTS}, 0, %(salt)s, sha256('\\x00'::bytea || %(salt)s || int8send(0) || %(body)s))"""  # noqa: S608
+VALUES ({_SLOTS}, 0, %(salt)s::bytea,
+    sha256('\\x00'::bytea || %(salt)s::bytea || int8send(0) || %(body)s::bytea))"""  # noqa: S608
 
 
 def canonical(row: dict[str, Any]) -> bytes:

@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 
@@ -25,6 +27,20 @@ def secrets_are_set(app_configs: Any, **options: Any) -> list[Error]:
     masters = [part.partition(":") for part in settings.MASTER_KEYS.split(",")]
     if not all(version.isdigit() and _key_of_32_bytes(key) for version, _, key in masters):
         errors.append(Error("DMP_MASTER_KEYS doit être « 1:<32 octets en base64>[,2:…] ».", id="dmp.E003"))
+    return errors
+
+
+@register(Tags.security)
+def authorities_are_readable(app_configs: Any, **options: Any) -> list[Error]:
+    errors = []
+    for name in ("CERTIFICATE_PERSONS", "CERTIFICATE_STRUCTURES"):
+        if not (path := getattr(settings, name)):
+            continue
+        try:
+            x509.load_pem_x509_certificates(Path(path).read_bytes())
+        except (OSError, ValueError):
+            text = f"DMP_{name} doit nommer un fichier PEM de certificats d'autorités, lisible par le service."
+            errors.append(Error(text, id="dmp.E022"))
     return errors
 
 
@@ -54,5 +70,35 @@ def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
             "DMP_PSC_ALGORITHMS n'admet que des signatures asymétriques.",
             "E016",
         ),
+        (
+            not set(settings.PSC_LEVELS) <= {"eidas1", "eidas2", "eidas3"},
+            "DMP_PSC_ACR doit être eidas1, ou plus : en dessous, l'identité n'est pas prouvée par deux facteurs.",
+            "E017",
+        ),
+        *_web_sign_in(),
     ]
     return [Error(text, id=f"dmp.{number}") for bad, text, number in refused if bad]
+
+
+def _web_sign_in() -> list[tuple[bool, str, str]]:
+    """The professionals' sign-in on the site, when there is one."""
+    if not settings.PSC_CLIENT_ID:
+        return []
+    return [
+        (
+            settings.PSC_CLIENT_ID == settings.PSC_AUDIENCE,
+            "DMP_PSC_CLIENT_ID et DMP_PSC_AUDIENCE doivent différer : sinon un jeton d'identité ouvre l'API.",
+            "E018",
+        ),
+        (not settings.PSC_CLIENT_SECRET, "DMP_PSC_CLIENT_SECRET manque.", "E019"),
+        (
+            not settings.PSC_DISCOVERY.startswith("https://"),
+            "DMP_PSC_DISCOVERY doit être une adresse https.",
+            "E020",
+        ),
+        (
+            not settings.PORTAL_URL.startswith("https://"),
+            "DMP_PORTAL_URL doit être une adresse https : Pro Santé Connect y renvoie les professionnels.",
+            "E021",
+        ),
+    ]

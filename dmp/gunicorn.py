@@ -5,7 +5,12 @@ import threading
 
 _backoffice = os.environ.get("DMP_ROLE") == "backoffice"
 
-bind = os.environ.get("DMP_BIND", "127.0.0.1:8001" if _backoffice else "127.0.0.1:8000")
+bind = [os.environ.get("DMP_BIND", "127.0.0.1:8001" if _backoffice else "127.0.0.1:8000")]
+if (_socket := os.environ.get("DMP_CERTIFICATE_SOCKET")) and not _backoffice:
+    bind.append(f"unix:{_socket}")  # deploy/nginx.conf; what it says there is believed (audit/request.py)
+umask = 0o007  # that socket: our account and its group, into which nginx's is put
+header_map = "drop"  # a name with an underscore could pass for another
+forwarder_headers = ""  # no proxy rewrites our paths
 worker_class = "gthread"
 workers = int(os.environ.get("DMP_WEB_PROCESSES", "1" if _backoffice else "2"))
 threads = 4

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access.professional_session.ProfessionalSessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -108,20 +109,22 @@ TEMPLATES = [
 # -- databases -----------------------------------------------------------------------------------
 def database(url: str) -> dict:
     info = conninfo_to_dict(url)
-    options: dict = {"connect_timeout": 5}
-    if ROLE in {"portal", "backoffice"}:
-        # A pool in web processes only: Celery closes it at each task.
-        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dmp.postgresql",
         "NAME": info.get("dbname", "dmp"),
         "USER": info.get("user", ""),
         "PASSWORD": info.get("password", ""),
         "HOST": info.get("host", ""),
         "PORT": info.get("port", ""),
-        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        # A thread keeps its connection: there are few threads, and taking one from a pool costs a query.
+        "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            # Statements asked five times are prepared: planning the list took longer than answering it.
+            "server_side_binding": True,
+            "prepare_threshold": 5,
+        },
         "ATOMIC_REQUESTS": False,  # True would roll back the trace of every refusal
     }
 
@@ -224,10 +227,21 @@ PSC_ISSUER = text("DMP_PSC_ISSUER")
 PSC_AUDIENCE = text("DMP_PSC_AUDIENCE")
 PSC_JWKS = text("DMP_PSC_JWKS")
 PSC_ALGORITHMS = text("DMP_PSC_ALGORITHMS", "RS256,PS256,ES256").split(",")
+PSC_LEVELS = text("DMP_PSC_ACR", "eidas1").split(",")
+# Web sign-in: without a client identifier there is none.
+PSC_CLIENT_ID = text("DMP_PSC_CLIENT_ID")
+PSC_CLIENT_SECRET = text("DMP_PSC_CLIENT_SECRET")
+PSC_DISCOVERY = text("DMP_PSC_DISCOVERY") or f"{PSC_ISSUER}/.well-known/openid-configuration"
 DEMO_ISSUER_DIR = text("DMP_DEMO_ISSUER_DIR")
+# Files of authorities: whose certificates are persons' (CPS), whose are structures'. Empty: none is accepted.
+CERTIFICATE_PERSONS = text("DMP_CERTIFICATE_PERSONS")
+CERTIFICATE_STRUCTURES = text("DMP_CERTIFICATE_STRUCTURES")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["access.identity.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "access.certificates.CertificateAuthentication",
+        "access.identity.BearerAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["access.identity.IsProfessional"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

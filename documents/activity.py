@@ -87,7 +87,9 @@ def visible(entry: Entry) -> TraceQuerySet:
     traces = Trace.objects.about(entry.dossier.pk)
     if scope is None:
         return traces.none()
-    return traces.exclude(object_id__in=_hidden(scope).values("pk"))
+    # One's own refused attempts stay: gone, they would tell that what was asked for exists.
+    mine = Q(actor_id=entry.actor.id, allowed=False)
+    return traces.exclude(Q(object_id__in=_hidden(scope).values("pk")) & ~mine)
 
 
 def _hidden(scope: Scope) -> DocumentQuerySet:
@@ -97,6 +99,8 @@ def _hidden(scope: Scope) -> DocumentQuerySet:
         unknown |= Q(withheld=True) & (Q(visible_from=None) | Q(visible_from__gt=scope.at))
     if not scope.secret:
         unknown |= Q(secret=True)
+    if not scope.masked:  # a carer who was not given what is masked
+        unknown |= Q(masked=True) & (Q(masked_until=None) | Q(masked_until__gt=scope.at))
     return Document.objects.filter(unknown, dossier_id=scope.dossier_id)
 
 

@@ -138,7 +138,7 @@ def opened(caller: Caller, identifier: str, event: Event, *, lock: bool = False)
         hidden(),
         gate.enter(caller, Act.OPEN, event, dossier_id=dossier_id, lock=lock, object_id=document_id) as entry,
     ):
-        document = Document.objects.within(entry.scope).filter(pk=document_id).first()
+        document = Document.objects.one_within(entry.scope, document_id)
         if document is None:
             raise Withdrawn if _withdrawn_by(caller, dossier_id, document_id) else Absent
         yield entry, document

@@ -15,7 +15,7 @@ from access.api import status_of
 from access.facts import Act
 from access.gate import Absent, Entry
 from audit.trail import Event
-from documents import acts, contents, deposits
+from documents import acts, contents, deposits, leaving
 from documents.api import FhirView, answer, hidden, opened
 from documents.bodies import EXTENSIONS
 from documents.models import Document
@@ -112,7 +112,7 @@ class BinaryRead(FhirView):
             acts.trace(entry, Event.DOCUMENT_READ, document, **part)
         if as_resource:
             return Response(write.binary(identifier, document.media_type, contents.read(document)))
-        return bytes_of(document, start, stop)
+        return bytes_of(entry, document, start, stop)
 
 
 def _as_resource(accepted: str, media_type: str) -> bool:
@@ -139,9 +139,8 @@ def byte_range(header: str, size: int) -> tuple[int, int]:
     return start, min(stop, size)
 
 
-def bytes_of(document: Document, start: int = 0, stop: int | None = None) -> HttpResponseBase:
+def bytes_of(entry: Entry, document: Document, start: int, stop: int) -> HttpResponseBase:
     """The content, inert: a download of its exact type, which no browser may sniff or run."""
-    stop = document.size if stop is None else stop
     whole = (start, stop) == (0, document.size)
     charset = "; charset=utf-8" if document.media_type == "text/plain" else ""
     headers = {
@@ -155,7 +154,7 @@ def bytes_of(document: Document, start: int = 0, stop: int | None = None) -> Htt
     }
     if not whole:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{document.size}"
-    pieces = contents.pieces(document, start, stop)
+    pieces = leaving.guarded(contents.pieces(document, start, stop), entry, document)
     return StreamingHttpResponse(pieces, status=200 if whole else 206, headers=headers)
 
 

@@ -13,7 +13,8 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 
-from documents import content, contents
+from access.gate import Entry
+from documents import content, contents, leaving
 from documents.content import SERVED, sniff
 from documents.models import Document
 
@@ -65,9 +66,9 @@ def text_of(body: Body) -> str:
     return body.content[:TEXT_SHOWN].decode("utf-8", "replace")
 
 
-def original(document: Document) -> StreamingHttpResponse:
+def original(entry: Entry, document: Document) -> StreamingHttpResponse:
     """The file as it was deposited, byte for byte, to be kept. Raises `vault.Unreadable`, OSError."""
-    pieces = contents.pieces(document)
+    pieces = leaving.guarded(contents.pieces(document), entry, document)
     first = next(pieces, b"")  # an unreadable file is known before the answer begins
     response = StreamingHttpResponse(chain([first], pieces), content_type=document.media_type)
     response["Content-Length"] = str(document.size)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
 from documents.vault import MasterKeys, Unreadable
 
@@ -54,9 +54,10 @@ def make(dossier_id: uuid.UUID) -> bytes:
 
 def of(dossier_id: uuid.UUID) -> bytes:
     """Raises `Unreadable` when the dossier has no key: nothing was deposited, or it is destroyed."""
-    from documents.models import DataKey
-
-    row = DataKey.objects.filter(dossier_id=dossier_id).first()
+    with connections["keys"].cursor() as cursor:
+        cursor.execute("SELECT version, wrapped FROM documents_datakey WHERE dossier_id = %s", [dossier_id])
+        row = cursor.fetchone()
     if row is None:
         raise Unreadable("Ce dossier n'a pas de clé.")
-    return master_keys().unwrap(row.version, bytes(row.wrapped), dossier_id)
+    version, wrapped = row
+    return master_keys().unwrap(version, bytes(wrapped), dossier_id)

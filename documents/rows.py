@@ -17,6 +17,7 @@ from django.utils import timezone
 from access.facts import Role
 from access.gate import Entry
 from audit.scoped import uuid7
+from audit.trail import ActorKind
 from documents import cda, content
 from documents.content import Inspection
 from documents.models import Document, Result, SubmissionSet
@@ -136,7 +137,8 @@ def _masked_by_default(entry: Entry) -> bool:
 
 
 def _origin(entry: Entry) -> Document.Origin:
-    return Document.Origin.PROFESSIONAL if entry.actor.kind == "professional" else Document.Origin.HOLDER
+    by_care = entry.actor.kind in (ActorKind.PROFESSIONAL, ActorKind.STRUCTURE)
+    return Document.Origin.PROFESSIONAL if by_care else Document.Origin.HOLDER
 
 
 def _structure_name(one: Examined) -> str:

@@ -104,7 +104,7 @@ def search(request: HttpRequest) -> HttpResponse:
 # -- one document ----------------------------------------------------------------------------------------
 def one(entry: Entry, document_id: uuid.UUID) -> Document:
     """The document, if it exists for who is asking; `gate.Absent` otherwise (same answer for both)."""
-    row = Document.objects.within(entry.scope).filter(pk=document_id).first()
+    row = Document.objects.one_within(entry.scope, document_id)
     if row is None:
         raise gate.Absent
     return row
@@ -168,15 +168,15 @@ def narrative(cda: bytes) -> SafeString:
 @require_safe
 def file(request: HttpRequest, document_id: uuid.UUID) -> HttpResponseBase:
     """The file as deposited, to be kept: never opened by the browser in our name."""
-    row = _opened(request, document_id, "download")
-    return _readable(request, lambda: bodies.original(row))
+    entry, row = _opened(request, document_id, "download")
+    return _readable(request, lambda: bodies.original(entry, row))
 
 
 @holder.page
 @require_safe
 def extract(request: HttpRequest, document_id: uuid.UUID) -> HttpResponseBase:
     """The PDF or the image that a level 1 CDA carries."""
-    row = _opened(request, document_id, "download")
+    _, row = _opened(request, document_id, "download")
 
     def body() -> HttpResponse:
         found = bodies.body_of(row)
@@ -191,7 +191,7 @@ def extract(request: HttpRequest, document_id: uuid.UUID) -> HttpResponseBase:
 @require_safe
 def preview(request: HttpRequest, document_id: uuid.UUID) -> HttpResponseBase:
     """A JPEG or PNG image drawn in the page of its document; anything else is 404."""
-    row = _opened(request, document_id, "preview")
+    _, row = _opened(request, document_id, "preview")
 
     def drawn() -> HttpResponse:
         found = bodies.body_of(row) or bodies.Body(contents.read(row), row.media_type)
@@ -203,12 +203,12 @@ def preview(request: HttpRequest, document_id: uuid.UUID) -> HttpResponseBase:
     return _readable(request, drawn)
 
 
-def _opened(request: HttpRequest, document_id: uuid.UUID, purpose: str) -> Document:
+def _opened(request: HttpRequest, document_id: uuid.UUID, purpose: str) -> tuple[Entry, Document]:
     """Found and traced; the bytes come after the trace is committed."""
     with holder.enter(request, Act.OPEN, Event.DOCUMENT_READ, object_id=document_id) as entry:
         row = one(entry, document_id)
         trace(entry, Event.DOCUMENT_READ, row, purpose=purpose)
-    return row
+    return entry, row
 
 
 def _readable(request: HttpRequest, answer: Any) -> HttpResponseBase:

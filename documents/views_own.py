@@ -1,6 +1,5 @@
 """What a holder changes among documents: add, delete her own, mask, unmask. Each asks before it does."""
 
-import datetime as dt
 import uuid
 from typing import Any
 
@@ -8,7 +7,6 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from access import holder, overview
@@ -19,10 +17,6 @@ from documents import acts, antivirus, masking, own, shelf
 from documents.forms import OwnDocument
 from documents.models import Document
 from documents.views import one
-from patients.dossiers import age_on
-from patients.models import Patient
-
-MAJORITY = 18  # D11
 
 
 # -- add -----------------------------------------------------------------------------------------------
@@ -30,7 +24,7 @@ MAJORITY = 18  # D11
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     with holder.enter(request, Act.DEPOSIT, Event.TRAIL_READ) as entry:
-        adult = _is_adult(Patient.objects.get(dossier=entry.dossier).birth_date)
+        adult = not entry.facts.minor
         entry.trace(detail={"page": "ajouter"})
     form = OwnDocument(request.POST or None, request.FILES or None, adult=adult)
     if request.method == "POST" and form.is_valid():
@@ -46,10 +40,6 @@ def add(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"« {document.title} » est dans votre dossier.")
             return redirect("documents:document", document.pk)
     return render(request, "documents/add.html", {"form": form}, status=422 if form.errors else 200)
-
-
-def _is_adult(birth: dt.date) -> bool:
-    return age_on(birth, timezone.localdate()) >= MAJORITY
 
 
 def _deposit(request: HttpRequest, form: OwnDocument) -> Document:

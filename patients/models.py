@@ -175,7 +175,7 @@ class Dossier(models.Model):
     allows_regulation = models.BooleanField("consultation par le SAMU-Centre 15 admise", default=True)
     shows_masked_in_emergency = models.BooleanField("documents masqués visibles en urgence", default=False)
     emergency_lookup = models.BinaryField("empreinte du numéro d'urgence", max_length=32, null=True)
-    masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False)
+    masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False, db_default=False)
 
     history = history()
 

@@ -11,7 +11,7 @@ from patients.models import Notice
 # One statement: nothing for who has no e-mail, and one unsent notice of a kind is enough.
 _TELL = """
 INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
-SELECT %(id)s, dossier_id, %(kind)s, email, 0, %(now)s, 0 FROM patients_patient
+SELECT %(id)s::uuid, dossier_id, %(kind)s::text, email, 0, %(now)s::timestamptz, 0 FROM patients_patient
 WHERE dossier_id = %(dossier)s AND email <> '' AND NOT EXISTS (
     SELECT 1 FROM patients_notice WHERE dossier_id = %(dossier)s AND kind = %(kind)s AND sent_at IS NULL)"""
 

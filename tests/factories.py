@@ -25,7 +25,7 @@ from access.models import (
 )
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind
-from documents.models import Document
+from documents.models import Document, DocumentGrant
 from patients.ins import OID_TEST, Ins
 from patients.models import Caisse, Channel, Consent, Dossier, IdentityIndex, InsuredPerson, Patient, Regime
 
@@ -257,9 +257,25 @@ def forbid(dossier: Dossier, professional: Professional) -> Block:
     return Block.objects.create(dossier=dossier, user=account(professional), blocked_by="holder:test")
 
 
-def matrix(readable: list[str] | None = None, professions: tuple[str, ...] = ("10", "21", "60")) -> MatrixVersion:
+def open_document(document: Document, professional: Professional, **fields: Any) -> DocumentGrant:
+    """The holder opened this one document to this one professional."""
+    return DocumentGrant.objects.create(
+        dossier=document.dossier,
+        content_object=document,
+        user=account(professional),
+        permission=Permission.objects.get(codename="consult_document", content_type__app_label="documents"),
+        **{"since": timezone.now() - dt.timedelta(minutes=1), "granted_by": "holder:test"} | fields,
+    )
+
+
+def matrix(
+    readable: list[str] | None = None,
+    professions: tuple[str, ...] = ("10", "21", "60"),
+    effective_from: dt.datetime | None = None,
+) -> MatrixVersion:
+    effective_from = effective_from or timezone.now() - dt.timedelta(days=1)
     version = MatrixVersion.objects.create(
-        name="test", source="test", effective_from=timezone.now() - dt.timedelta(days=1)
+        name=f"test {effective_from}", source="test", effective_from=effective_from
     )
     for profession in professions:
         MatrixRow.objects.create(version=version, profession=profession, readable=readable or READABLE)
@@ -288,7 +304,7 @@ def caller(professional: Professional) -> Caller:
     return Caller(account(professional), actor, Role.PROFESSIONAL)
 
 
-def holder(dossier: Dossier, role: str = "holder") -> Caller:
+def holder(dossier: Dossier, role: str = "holder", user: User | None = None) -> Caller:
     """The holder (or a representative) at the gate."""
-    user = holder_of(dossier, role)
+    user = user or holder_of(dossier, role)
     return Caller(user, Actor(ActorKind.HOLDER, str(user.pk), str(user), means="test"))

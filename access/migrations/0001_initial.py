@@ -38,6 +38,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='EndedSession',
+            fields=[
+                ('id', models.UUIDField(default=audit.scoped.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('jti', models.CharField(max_length=255, unique=True)),
+                ('sid', models.CharField(blank=True, max_length=255)),
+                ('sub', models.CharField(blank=True, max_length=255)),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name': 'session terminée',
+                'verbose_name_plural': 'sessions terminées',
+                'indexes': [models.Index(fields=['sid'], name='ended_by_sid'), models.Index(fields=['sub'], name='ended_by_sub')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('sid', ''), _negated=True), models.Q(('sub', ''), _negated=True), _connector='OR'), name='ended_session_is_named')],
+            },
+        ),
+        migrations.CreateModel(
             name='Structure',
             fields=[
                 ('id', models.UUIDField(default=audit.scoped.uuid7, editable=False, primary_key=True, serialize=False)),

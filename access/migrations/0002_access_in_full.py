@@ -34,17 +34,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='dossiergrant',
             name='express',
-            field=models.BooleanField(default=False, verbose_name='accord exprès du titulaire'),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='accord exprès du titulaire'),
         ),
         migrations.AddField(
             model_name='dossiergrant',
             name='extent',
-            field=models.CharField(choices=[('general', 'tout ce que sa profession peut lire'), ('emergency', "seulement en cas d'urgence"), ('limited', 'seulement certains documents')], default='general', max_length=10, verbose_name='étendue'),
+            field=models.CharField(choices=[('general', 'tout ce que sa profession peut lire'), ('emergency', "seulement en cas d'urgence"), ('limited', 'seulement certains documents')], db_default='general', default='general', max_length=10, verbose_name='étendue'),
         ),
         migrations.AddField(
             model_name='dossiergrant',
             name='families',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None, verbose_name='familles'),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, db_default=[], default=list, size=None, verbose_name='familles'),
         ),
         migrations.AddField(
             model_name='dossiergrant',
@@ -54,17 +54,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicaldossiergrant',
             name='express',
-            field=models.BooleanField(default=False, verbose_name='accord exprès du titulaire'),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='accord exprès du titulaire'),
         ),
         migrations.AddField(
             model_name='historicaldossiergrant',
             name='extent',
-            field=models.CharField(choices=[('general', 'tout ce que sa profession peut lire'), ('emergency', "seulement en cas d'urgence"), ('limited', 'seulement certains documents')], default='general', max_length=10, verbose_name='étendue'),
+            field=models.CharField(choices=[('general', 'tout ce que sa profession peut lire'), ('emergency', "seulement en cas d'urgence"), ('limited', 'seulement certains documents')], db_default='general', default='general', max_length=10, verbose_name='étendue'),
         ),
         migrations.AddField(
             model_name='historicaldossiergrant',
             name='families',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None, verbose_name='familles'),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, db_default=[], default=list, size=None, verbose_name='familles'),
         ),
         migrations.AddField(
             model_name='historicaldossiergrant',

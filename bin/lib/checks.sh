@@ -35,6 +35,7 @@ production_check() {
   env DMP_SECRET_KEY="$(new_key 48)" DMP_ROLE=portal DMP_DEMO=0 DMP_TLS=1 DMP_ALLOWED_HOSTS=dmp.example.org \
     DMP_PORTAL_URL=https://dmp.example.org DMP_BACKOFFICE_URL=https://guichet.example.org \
     DMP_PSC_ISSUER=https://psc.example.org DMP_PSC_JWKS=https://psc.example.org/jwks DMP_PSC_AUDIENCE=dmp \
+    DMP_PSC_CLIENT_ID=dmp-portail DMP_PSC_CLIENT_SECRET=secret \
     python manage.py check --deploy --fail-level WARNING
 }
 

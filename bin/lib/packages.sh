@@ -44,6 +44,8 @@ missing_packages() {
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
   [[ ${1:-} == test ]] || return 0
   have chromium || echo chromium
+  # The tests of certificates put it in front; it never serves here by itself.
+  ! as_root || [[ -x /usr/sbin/nginx ]] || echo nginx-light
   # Without clamd its tests skip: no reason to send somebody to an administrator.
   ! as_root || [[ -x /usr/sbin/clamd ]] || echo clamav-daemon
 }
@@ -62,6 +64,7 @@ install_packages() (
   fi
   update_lists && apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" || exit
   [[ " $* " != *" redis-server "* ]] || ! have systemctl || systemctl disable --quiet redis-server || true
+  [[ " $* " != *" nginx-light "* ]] || ! have systemctl || systemctl disable --quiet nginx || true
 )
 
 # apt waits for dpkg's lock by itself, not for the lock of the lists.

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='dossier',
             name='masks_new_documents',
-            field=models.BooleanField(default=False, verbose_name="nouveaux documents masqués d'office"),
+            field=models.BooleanField(db_default=False, default=False, verbose_name="nouveaux documents masqués d'office"),
         ),
         migrations.AddField(
             model_name='historicaldossier',
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicaldossier',
             name='masks_new_documents',
-            field=models.BooleanField(default=False, verbose_name="nouveaux documents masqués d'office"),
+            field=models.BooleanField(db_default=False, default=False, verbose_name="nouveaux documents masqués d'office"),
         ),
         migrations.AlterField(
             model_name='notice',

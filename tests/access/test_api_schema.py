@@ -32,11 +32,12 @@ def test_it_is_openapi_3_1_and_names_the_acts(schema):
     }
 
 
-def test_each_act_names_its_refusals_and_asks_for_the_token(schema):
+def test_each_act_names_its_refusals_and_asks_for_a_card_or_a_token(schema):
     for methods in schema["paths"].values():
         for operation in methods.values():
             assert {"401", "403", "404", "409", "422", "503"} < set(operation["responses"])
-            assert operation["security"] == [{"ProSanteConnect": []}]
+            assert operation["security"] == [{"Certificat": []}, {"ProSanteConnect": []}]
+    assert schema["components"]["securitySchemes"]["Certificat"]["type"] == "mutualTLS"
 
 
 def test_it_is_described_without_a_warning(capsys):

@@ -92,13 +92,10 @@ def test_a_carer_reads_what_he_was_given(client, own, rights, status):
     assert client.get(reverse("documents:list")).status_code == status
 
 
-@pytest.mark.parametrize("kind", ["professional", "agent", "operator"])
+@pytest.mark.parametrize("kind", ["agent", "operator"])
 def test_an_account_of_another_kind_never_lands_here(client, own, kind):
-    """A doctor who is also a holder uses two accounts (A8), even with a representation on record."""
-    if kind == "professional":
-        user = make.account(make.ProfessionalFactory())
-    else:
-        user = make.UserFactory(kind=kind, is_staff=True)
+    """Even with a representation on record (A8). A professional's session: test_psc_session."""
+    user = make.UserFactory(kind=kind, is_staff=True)
     represent(user, own, role="holder")
     client.force_login(user, backend=BACKEND)
     for name in ("home", "documents:list", "documents:add", "autorisations", "activity", "profile", "dossiers"):

@@ -13,7 +13,7 @@ from audit.models import Trace
 from audit.trail import Event
 from documents import contents
 from documents.models import Document
-from patients.models import Notice, Patient
+from patients.models import Notice
 from tests import factories as make
 from tests import messages
 
@@ -101,10 +101,10 @@ def test_a_holder_adds_only_the_types_of_holders(holder_client, dossier, type_co
     assert not Document.objects.exists()
 
 
-def test_directives_are_for_adults(holder_client, dossier):
-    client = holder_client(dossier)
-    assert "Directives anticipées" in client.get(ADD).content.decode()
-    Patient.objects.filter(dossier=dossier).update(birth_date="2015-01-01")
+def test_directives_are_for_adults(holder_client, client, dossier):
+    assert "Directives anticipées" in holder_client(dossier).get(ADD).content.decode()
+    child = make.DossierFactory(minor=True)
+    client.force_login(make.holder_of(child, "parent"), backend="allauth.account.auth_backends.AuthenticationBackend")
     assert "Directives anticipées" not in client.get(ADD).content.decode()
     assert add(client, messages.pdf(), type_code="EXPPAT_3").status_code == 422
 

@@ -1,0 +1,323 @@
+"""Whatever is decided about a dossier, in whatever order, who reads what is as a model of few lines says (G9).
+
+The model keeps what the holder said, in plain sets and dates; it knows neither the policy nor the tables. One
+holder, two doctors, three documents of which the first doctor wrote one.
+"""
+
+import datetime as dt
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from access import gate, grants
+from access.facts import Act
+from access.gate import Absent, Refused
+from access.models import EmergencyAccess
+from audit.models import Trace
+from audit.trail import Event
+from documents import masking
+from documents.models import Document
+from patients import dossiers
+from tests import factories as make
+
+START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+DOCTORS, DOCUMENTS = st.integers(0, 1), st.integers(0, 2)
+WROTE = [{2}, set()]  # of each doctor, the documents he wrote
+ALL = {0, 1, 2}
+SOMEBODY = "899999999999"
+
+
+class Model:
+    """What was said, and who reads what by rules.md 12 (D1 to D6, D13)."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.authorised: dict[int, dt.datetime] = {}  # until
+        self.glass: dict[int, dt.datetime] = {}
+        self.treating: int | None = None
+        self.blocked: set[int] = set()
+        self.masked: dict[int, dt.datetime | None] = {}  # until
+        self.closed = self.in_emergency = False
+
+    def runs(self, ends: dict[int, dt.datetime], doctor: int) -> bool:
+        return doctor in ends and self.now < ends[doctor]
+
+    def hidden(self) -> set[int]:
+        return {one for one, until in self.masked.items() if until is None or self.now < until}
+
+    def listed(self, doctor: int) -> set[int] | None:
+        """None: refused."""
+        if self.closed or doctor in self.blocked:
+            return None
+        if self.treating == doctor:
+            return ALL
+        if self.runs(self.glass, doctor):
+            return ALL if self.in_emergency else ALL - self.hidden() | WROTE[doctor]
+        return ALL - self.hidden() | WROTE[doctor] if self.runs(self.authorised, doctor) else None
+
+    def opened(self, doctor: int) -> set[int]:
+        found = self.listed(doctor)
+        return WROTE[doctor] if found is None and not (self.closed or doctor in self.blocked) else found or set()
+
+
+class Histories(RuleBasedStateMachine):
+    """One dossier, laid once: what a history did to it is undone before the next."""
+
+    clock: Any
+
+    @classmethod
+    def lay(cls, clock: Any) -> None:
+        cls.clock = clock
+        clock.move_to(START, tick=False)
+        make.matrix(effective_from=START - DAY)
+        cls.dossier = make.DossierFactory()
+        cls.doctors = [make.ProfessionalFactory() for _ in range(2)]
+        cls.callers = [make.caller(one) for one in cls.doctors]
+        cls.holder = make.holder(cls.dossier)
+        authors = [[cls.doctors[0].idnat] if number in WROTE[0] else [SOMEBODY] for number in range(3)]
+        cls.documents = [make.DocumentFactory(dossier=cls.dossier, author_ids=some).pk for some in authors]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.undo = transaction.savepoint()
+        self.clock.move_to(START, tick=False)
+        self.model = Model()
+
+    def teardown(self) -> None:
+        transaction.savepoint_rollback(self.undo)
+
+    def decide(self, event: Event, act: Any, *, expected: bool) -> bool:
+        """The holder decides, of a closed dossier too; whether it was done is as the model expected."""
+        here = transaction.savepoint()
+        try:
+            with gate.enter(self.holder, Act.MANAGE, event, dossier_id=self.dossier.pk, lock=True) as entry:
+                act(entry)
+            done = True
+        except ValidationError:
+            transaction.savepoint_rollback(here)
+            done = False
+        assert done is expected
+        return done
+
+    # -- what is decided --------------------------------------------------------------------------------
+    @rule(doctor=DOCTORS, days=st.integers(1, 3))
+    def authorise(self, doctor: int, days: int) -> None:
+        until = self.model.now + days * DAY
+        if self.decide(
+            Event.ACCESS_GRANTED,
+            lambda entry: grants.authorise(entry, self.doctors[doctor], until, source="web"),
+            expected=doctor not in self.model.blocked,
+        ):
+            self.model.authorised[doctor] = until
+
+    @rule(doctor=DOCTORS)
+    def withdraw(self, doctor: int) -> None:
+        had = self.model.runs(self.model.authorised, doctor) or self.model.treating == doctor
+        if self.decide(
+            Event.ACCESS_WITHDRAWN, lambda entry: grants.withdraw(entry, self.doctors[doctor]), expected=had
+        ):
+            self.end(doctor)
+
+    def end(self, doctor: int) -> None:
+        self.model.authorised.pop(doctor, None)
+        self.model.treating = None if self.model.treating == doctor else self.model.treating
+
+    @rule(doctor=DOCTORS)
+    def block(self, doctor: int) -> None:
+        if self.decide(
+            Event.PROFESSIONAL_BLOCKED,
+            lambda entry: grants.block(entry, self.doctors[doctor]),
+            expected=doctor not in self.model.blocked,
+        ):
+            self.model.blocked.add(doctor)
+            self.end(doctor)
+
+    @rule(doctor=DOCTORS)
+    def unblock(self, doctor: int) -> None:
+        if self.decide(
+            Event.PROFESSIONAL_UNBLOCKED,
+            lambda entry: grants.unblock(entry, self.doctors[doctor]),
+            expected=doctor in self.model.blocked,
+        ):
+            self.model.blocked.remove(doctor)
+
+    @rule(doctor=DOCTORS)
+    def name_treating(self, doctor: int) -> None:
+        if self.decide(
+            Event.TREATING_NAMED,
+            lambda entry: grants.name_treating(entry, self.doctors[doctor], source="web"),
+            expected=doctor not in self.model.blocked,
+        ):
+            self.model.treating = doctor
+
+    @rule(doctor=DOCTORS)
+    def end_treating(self, doctor: int) -> None:
+        if self.decide(
+            Event.TREATING_ENDED,
+            lambda entry: grants.end_treating(entry, self.doctors[doctor]),
+            expected=self.model.treating == doctor,
+        ):
+            self.model.treating = None
+
+    @rule(document=DOCUMENTS)
+    def mask(self, document: int) -> None:
+        self.change(document, masked=True, masked_until=None)
+        self.model.masked[document] = None
+
+    @rule(document=DOCUMENTS, hours=st.integers(1, 30))
+    def mask_for_a_time(self, document: int, hours: int) -> None:
+        until = self.model.now + hours * HOUR
+        self.change(document, masked=True, masked_until=until)
+        self.model.masked[document] = until
+
+    @rule(document=DOCUMENTS)
+    def unmask(self, document: int) -> None:
+        row = Document.objects.get(dossier=self.dossier, pk=self.documents[document])
+        if not row.masked or self.model.closed:
+            return
+        with gate.enter(
+            self.holder, Act.OPEN, Event.DOCUMENT_UNMASKED, dossier_id=self.dossier.pk, lock=True
+        ) as entry:
+            masking.unmask(entry, row)
+        self.model.masked.pop(document, None)
+
+    def change(self, document: int, **fields: Any) -> None:
+        Document.objects.filter(dossier=self.dossier, pk=self.documents[document]).update(**fields)
+
+    @rule(switch=st.booleans())
+    def show_masked_in_emergency(self, switch: bool) -> None:
+        type(self.dossier).objects.filter(pk=self.dossier.pk).update(shows_masked_in_emergency=switch)
+        self.model.in_emergency = switch
+
+    @rule(doctor=DOCTORS)
+    def break_the_glass(self, doctor: int) -> None:
+        try:
+            with gate.enter(
+                self.callers[doctor], Act.BREAK, Event.DOCUMENT_LISTED, dossier_id=self.dossier.pk
+            ) as entry:
+                EmergencyAccess.objects.create(
+                    dossier=self.dossier,
+                    user=self.callers[doctor].user,
+                    kind="break_glass",
+                    reason="personne inconsciente",
+                    until=self.model.now + 4 * HOUR,
+                )
+                entry.trace()
+        except Refused:
+            assert self.model.closed or doctor in self.model.blocked
+        else:
+            assert not self.model.closed and doctor not in self.model.blocked
+            self.model.glass[doctor] = self.model.now + 4 * HOUR
+
+    @rule(hours=st.sampled_from([1, 4, 24]))
+    def wait(self, hours: int) -> None:
+        self.model.now += hours * HOUR
+        self.clock.move_to(self.model.now, tick=False)
+
+    @rule(chance=st.integers(0, 9))
+    def close(self, chance: int) -> None:
+        if not chance and not self.model.closed:
+            dossiers.close(self.dossier.pk, closure="DEMANDE_TITULAIRE", by=self.holder.actor)
+            self.model.closed = True
+
+    # -- what is read -----------------------------------------------------------------------------------
+    def read(self, caller: gate.Caller, act: Act) -> set[int] | None:
+        try:
+            with gate.enter(caller, act, Event.DOCUMENT_LISTED, dossier_id=self.dossier.pk) as entry:
+                found = set(Document.objects.within(entry.scope).values_list("pk", flat=True))
+                entry.trace()
+        except (Refused, Absent):
+            return None
+        return {self.documents.index(one) for one in found}
+
+    @rule(doctor=DOCTORS)
+    def he_lists(self, doctor: int) -> None:
+        assert self.read(self.callers[doctor], Act.LIST) == self.model.listed(doctor)
+
+    @rule(doctor=DOCTORS)
+    def he_opens(self, doctor: int) -> None:
+        assert (self.read(self.callers[doctor], Act.OPEN) or set()) == self.model.opened(doctor)
+
+    @rule()
+    def she_lists(self) -> None:
+        assert self.read(self.holder, Act.LIST) == (None if self.model.closed else ALL)
+
+
+def histories(count: int, steps: int) -> Any:
+    return settings(
+        max_examples=count,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.django_db
+def test_two_hundred_histories_of_thirty_steps(time_machine):
+    Histories.lay(time_machine)
+    run_state_machine_as_test(Histories, settings=histories(200, 30))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_two_thousand_histories_of_sixty_steps(time_machine):
+    Histories.lay(time_machine)
+    run_state_machine_as_test(Histories, settings=histories(2000, 60))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_readers_at_once_and_none_reads_after_the_withdrawal_is_committed():
+    """The withdrawal is known to be committed at one moment; a read begun after it is refused, whoever asks."""
+    make.matrix()
+    dossier, doctor = make.DossierFactory(), make.ProfessionalFactory()
+    make.permit(dossier, doctor)
+    make.DocumentFactory(dossier=dossier)
+    caller, holder = make.caller(doctor), make.holder(dossier)
+    reading, over = threading.Barrier(5), threading.Event()
+
+    def read() -> list[tuple[float, bool]]:
+        """When each read began, and whether it was allowed; a few more once the withdrawal is over."""
+        done, left = [], 5
+        reading.wait()
+        while left:
+            left -= over.is_set()
+            began = time.monotonic()
+            try:
+                with gate.enter(caller, Act.LIST, Event.DOCUMENT_LISTED, dossier_id=dossier.pk) as entry:
+                    seen = Document.objects.within(entry.scope).count()
+                    entry.trace()
+                done.append((began, bool(seen)))
+            except Refused:
+                done.append((began, False))
+        connection.close()
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        reading.wait()
+        while Trace.objects.about(dossier.pk).filter(event="document_listed").count() < 20:
+            pass  # all are at work
+        with gate.enter(holder, Act.MANAGE, Event.ACCESS_WITHDRAWN, dossier_id=dossier.pk, lock=True) as entry:
+            grants.withdraw(entry, doctor)
+        committed = time.monotonic()
+        over.set()
+        reads = [one for reader in readers for one in reader.result(timeout=60)]
+    before, after = ([ok for began, ok in reads if (began > committed) is late] for late in (False, True))
+    assert any(before)
+    assert len(after) >= 4
+    assert not any(after)
+    # And the trail tells each one, allowed or refused, once.
+    lines = Trace.objects.about(dossier.pk).filter(event="document_listed")
+    assert sorted(lines.values_list("allowed", flat=True)) == sorted(ok for _, ok in reads)

@@ -1,0 +1,243 @@
+"""Every door of both sites, knocked at by everybody: what each is told stands in a table. A new door needs a row.
+
+A cell is GET/POST, as statuses; « login »: sent to sign in. Nobody is ever answered 5xx. A token opens no page and a
+page's session nothing of the interface: there, whoever brings one is anonymous.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.conf import LazySettings
+from django.urls import clear_url_caches
+
+from tests import doors
+from tests.doors import Cast
+
+pytestmark = pytest.mark.django_db
+
+PAGES = """
+route                         anonymous holder   parent   carer    professional agent   operator
+healthz                       200/200   200/200  200/200  200/200  200/200      200/200 200/200
+accessibilite/                200/200   200/200  200/200  200/200  200/200      200/200 200/200
+aide/                         200/200   200/200  200/200  200/200  200/200      200/200 200/200
+mentions-legales/             200/200   200/200  200/200  200/200  200/200      200/200 200/200
+api/schema                    200/405   200/405  200/405  200/405  200/405      200/405 200/405
+api/docs                      200/405   200/405  200/405  200/405  200/405      200/405 200/405
+(home)                        200/405   200/405  200/405  403/405  302/302      403/405 403/405
+dossiers/                     login     200/404  200/404  200/404  403/403      403/403 403/403
+profil/                       login     200/405  200/405  403/405  403/403      403/405 403/405
+profil/coordonnees/           login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/urgences/              login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
+autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
+autorisations/chercher/       login     302/302  302/302  302/302  403/403      302/302 302/302
+autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
+autorisations/<p>/autoriser/  login     405/422  405/422  405/403  403/403      405/403 405/403
+autorisations/<p>/<decision>/ login     405/302  405/422  405/403  403/403      405/403 405/403
+autorisations/<p>/ce-qu-il-voit/ login  200/405  200/405  403/405  403/403      403/405 403/405
+documents/                    login     200/405  200/405  403/405  403/403      403/405 403/405
+documents/chercher/           login     405/302  405/302  405/302  403/403      405/302 405/302
+documents/ajouter/            login     200/200  200/200  403/403  403/403      403/403 403/403
+documents/<d>/                login     200/405  404/405  403/405  403/403      403/405 403/405
+documents/<d>/fichier/        login     200/405  404/405  403/405  403/403      403/405 403/405
+documents/<d>/extrait/        login     404/405  404/405  403/405  403/403      403/405 403/405
+documents/<d>/image/          login     404/405  404/405  403/405  403/403      403/405 403/405
+documents/<d>/masquer/        login     200/302  404/404  403/403  403/403      403/403 403/403
+documents/<d>/ouvrir-a/       login     200/302  404/302  403/302  403/403      403/302 403/302
+documents/<d>/ouvrir-a/<p>/   login     200/200  404/404  403/403  403/403      403/403 403/403
+documents/<d>/refermer/<p>/   login     405/302  405/404  405/403  403/403      405/403 405/403
+documents/<d>/demasquer/      login     200/302  404/404  403/403  403/403      403/403 403/403
+documents/<d>/supprimer/      login     404/404  404/404  403/403  403/403      403/403 403/403
+activite/                     login     200/405  200/405  403/405  403/403      403/405 403/405
+activite/<t>/contester/       login     404/404  404/404  403/403  403/403      403/403 403/403
+ouvrir/                       200/200   200/200  200/200  200/200  403/403      200/200 200/200
+ouvrir/code/                  302/302   302/302  302/302  302/302  403/403      302/302 302/302
+ouvrir/lien/<r>/<secret>/     200/410   200/410  200/410  200/410  403/403      200/410 200/410
+ouvrir/courrier/              200/200   200/200  200/200  200/200  403/403      200/200 200/200
+ouvrir/courrier/envoye/       200/405   200/405  200/405  200/405  403/403      200/405 200/405
+ouvrir/accord/                302/302   302/302  302/302  302/302  403/403      302/302 302/302
+pro/                          login     404/405  404/405  404/405  200/405      404/405 404/405
+pro/connexion/                404/405   404/405  404/405  404/405  404/405      404/405 404/405
+pro/retour/                   404/405   404/405  404/405  404/405  404/405      404/405 404/405
+pro/situation/                login     405/404  405/404  405/404  405/422      405/404 405/404
+pro/sortie/                   login     405/404  405/404  405/404  405/200      405/404 405/404
+pro/fin-de-session/           405/404   405/404  405/404  405/404  405/404      405/404 405/404
+compte/guichet/               login     login    login    login    403/403      login   login
+compte/login/                 200/200   302/302  302/302  302/302  302/302      302/302 302/302
+compte/logout/                302/302   200/302  200/302  200/302  302/302      200/302 200/302
+compte/inactive/              200/405   200/405  200/405  200/405  403/403      200/405 200/405
+compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
+compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/reauthenticate/        login     200/200  200/200  200/200  403/403      200/200 200/200
+compte/login/code/confirm/    login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/password/change/       login     200/200  200/200  200/200  403/403      200/200 200/200
+compte/password/set/          login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/password/reset/        200/200   200/200  200/200  200/200  403/403      200/200 200/200
+compte/password/reset/done/   200/405   200/405  200/405  200/405  403/403      200/405 200/405
+compte/password/reset/key/<uidb36>-<key>/ 200/200 200/200 200/200 200/200 403/403 200/200 200/200
+compte/password/reset/key/done/ 200/405 200/405  200/405  200/405  403/403      200/405 200/405
+compte/2fa/                   login     200/405  200/405  200/405  403/403      200/405 200/405
+compte/2fa/authenticate/      login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/2fa/reauthenticate/    login     302/302  302/302  302/302  403/403      200/200 200/200
+compte/2fa/totp/activate/     login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/2fa/totp/deactivate/   login     404/404  404/404  404/404  403/403      302/302 302/302
+compte/2fa/recovery-codes/    login     404/405  404/405  404/405  403/403      404/405 404/405
+compte/2fa/recovery-codes/generate/ login 302/302 302/302 302/302  403/403      302/302 302/302
+compte/2fa/recovery-codes/download/ login 404/404 404/404 404/404  403/403      404/404 404/404
+compte/2fa/webauthn/          login     200/405  200/405  200/405  403/403      200/405 200/405
+compte/2fa/webauthn/add/      login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/2fa/webauthn/reauthenticate/ login 302/302 302/302 302/302  403/403      302/302 302/302
+compte/2fa/webauthn/keys/<k>/remove/ login 302/302 302/302 302/302 403/403      302/302 302/302
+compte/2fa/webauthn/keys/<k>/edit/ login 302/302 302/302  302/302  403/403      302/302 302/302
+compte/2fa/webauthn/login/    login     302/302  302/302  302/302  403/403      302/302 302/302
+"""
+
+# Existence, state and his own right: any identified professional (D17). What may not be known is absent (404).
+INTERFACE = """
+route                                anonymous authorised unknown  blocked  structure
+fhir                                 401/401   405/400    405/400  405/400  405/400
+fhir/                                401/401   405/400    405/400  405/400  405/400
+fhir/metadata                        200/405   200/405    200/405  200/405  200/405
+fhir/Patient                         401/401   400/405    400/405  400/405  400/405
+fhir/Patient/_search                 401/401   405/400    405/400  405/400  405/400
+fhir/Patient/<identifier>            401/401   200/405    200/405  200/405  200/405
+fhir/DocumentReference               401/401   400/400    400/400  400/400  400/400
+fhir/DocumentReference/_search       401/401   405/400    405/400  405/400  405/400
+fhir/DocumentReference/<identifier>  401/401   200/405    404/405  404/405  404/405
+fhir/List                            401/401   400/405    400/405  400/405  400/405
+fhir/List/_search                    401/401   405/400    405/400  405/400  405/400
+fhir/List/<identifier>               401/401   404/405    404/405  404/405  404/405
+fhir/Binary/<identifier>             401/401   200/405    404/405  404/405  404/405
+api/v1/dossiers                      401/401   405/422    405/422  405/422  403/403
+api/v1/dossiers/<dossier>/autorisation 401/401 200/422    200/422  200/422  403/403
+api/v1/dossiers/<dossier>/medecin-traitant 401/401 405/422 405/422 405/422  403/403
+api/v1/dossiers/<dossier>/depots     401/401   200/405    200/405  403/405  403/403
+"""
+
+# The counter and the administration: agents and operators alone. A model of the administration has one row.
+BACK_OFFICE = """
+route                         anonymous holder  parent  carer   professional agent   operator
+healthz                       200/200   200/200 200/200 200/200 200/200      200/200 200/200
+accessibilite/                200/200   200/200 200/200 200/200 200/200      200/200 200/200
+aide/                         200/200   200/200 200/200 200/200 200/200      200/200 200/200
+mentions-legales/             200/200   200/200 200/200 200/200 200/200      200/200 200/200
+(home)                        login     302/302 302/302 302/302 login        302/302 302/302
+accueil/                      login     302/302 302/302 302/302 login        302/302 302/302
+guichet/                      login     login   login   login   login        200/200 200/200
+guichet/personne/             login     login   login   login   login        302/405 302/405
+guichet/ouvrir/               login     login   login   login   login        302/302 302/302
+guichet/coordonnees/          login     login   login   login   login        302/302 302/302
+guichet/acces/                login     login   login   login   login        302/302 302/302
+admin/                        login     login   login   login   login        200/200 200/200
+admin/search/                 login     login   login   login   login        200/200 200/200
+admin/login/                  login     403/403 403/403 403/403 login        302/200 302/200
+admin/logout/                 login     302/302 302/302 302/302 login        405/200 405/200
+admin/password_change/        login     login   login   login   login        200/200 200/200
+admin/password_change/done/   login     login   login   login   login        200/405 200/405
+admin/autocomplete/           login     login   login   login   login        403/405 403/405
+admin/jsi18n/                 login     login   login   login   login        200/405 200/405
+admin/r/<c>/<o>/              login     login   login   login   login        404/404 404/404
+admin/<app_label>/            login     login   login   login   login        404/404 200/200
+admin/<url>                   login     login   login   login   login        404/404 404/404
+"""
+APPS = {
+    "account": ["emailaddress"],
+    "mfa": ["authenticator"],
+    "auth": ["group"],
+    "access": ["caissegroupgrant", "contest", "matrixversion", "professional", "structure", "user"],
+    "patients": ["caisse", "openingrule", "regime"],
+    "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
+    + ["periodictask"],
+}
+MODELS = [f"{app}/{model}" for app, models in APPS.items() for model in models]
+# On rows that are not there: the list and the form of a new one, then the pages of one.
+ONE_MODEL = {
+    "": ("403/403", "200/200"),
+    "add/": ("403/403", "200/200|403/403"),
+    "<o>/history/": ("302/302|404/404|403/403", "302/302|404/404"),
+    "<o>/delete/": ("403/403", "302/302|403/403"),
+    "<o>/change/": ("403/403", "302/302|302/403"),
+    "<o>/": ("302/302", "302/302"),
+    "<o>/history/<o>/": ("404/404", "404/404"),
+}
+KEPT = ["anonymous", "holder", "parent", "carer", "professional"]  # out of the administration
+
+
+def table(text: str) -> dict[str, dict[str, str]]:
+    """Of each route, what each caller is told."""
+    callers, *rows = (line.split() for line in text.strip().splitlines())
+    return {row[0]: dict(zip(callers[1:], row[1:], strict=True)) for row in rows}
+
+
+def of_models() -> dict[str, dict[str, str]]:
+    return {
+        f"admin/{model}/{page}": dict.fromkeys(KEPT, "login") | {"agent": agent, "operator": operator}
+        for model in MODELS
+        for page, (agent, operator) in ONE_MODEL.items()
+    }
+
+
+def short(route: str) -> str:
+    """A pattern as the tables write it."""
+    names = {"document_id": "d", "professional_id": "p", "request_id": "r", "pk": "k", "object_id": "o"}
+    names |= {"trace_id": "t", "content_type_id": "c"}
+    plain = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("([^/]+)", "<o>").replace("^", "").replace("$", "")
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda one: f"<{names.get(one[1], one[1])}>", plain) or "(home)"
+
+
+@pytest.fixture
+def open_site(settings: LazySettings, code_tables: None) -> Iterator[object]:
+    settings.ACCOUNT_RATE_LIMITS = False  # of the account pages; they are tested where they are
+
+    def opened(site: str, role: str) -> Cast:
+        settings.ROOT_URLCONF, settings.ROLE = site, role
+        clear_url_caches()
+        return doors.cast()
+
+    yield opened
+    clear_url_caches()
+
+
+def wrong(cast: Cast, site: str, told: dict[str, dict[str, str]]) -> list[str]:
+    """What was not told as the table says."""
+    found = []
+    for route in doors.routes(site):
+        path = doors.address(route, cast)
+        for caller, expected in told.get(short(route), {}).items():
+            answer = "/".join(cast.callers[caller](method, path) for method in ("GET", "POST"))
+            if answer.replace("login/login", "login") not in expected.split("|"):
+                found.append(f"{route} {caller}: {answer}, not {expected}")
+    return found
+
+
+def test_every_door_of_the_portal_has_its_row():
+    assert {short(route) for route in doors.routes("dmp.urls")} == {*table(PAGES), *table(INTERFACE)}
+
+
+def test_every_door_of_the_back_office_has_its_row():
+    accounts = {route for route in table(PAGES) if route.startswith("compte/")}
+    found = {short(route) for route in doors.routes("dmp.urls_backoffice")}
+    assert found - set(of_models()) == {*table(BACK_OFFICE), *accounts}
+    assert set(of_models()) - found <= {f"admin/{model}/<o>/history/<o>/" for model in MODELS}  # with a history
+
+
+def test_who_enters_where_in_the_portal(open_site):
+    cast = open_site("dmp.urls", "portal")
+    # A token is nothing to a page.
+    pages = {route: row | {"authorised": row["anonymous"]} for route, row in table(PAGES).items()}
+    # A session is nothing to the interface.
+    sessions = ("holder", "professional", "agent", "operator")
+    interface = {route: row | dict.fromkeys(sessions, row["anonymous"]) for route, row in table(INTERFACE).items()}
+    assert wrong(cast, "dmp.urls", pages | interface) == []
+
+
+def test_who_enters_where_in_the_back_office(open_site):
+    cast = open_site("dmp.urls_backoffice", "backoffice")
+    told = {route: row | {"authorised": row["anonymous"]} for route, row in table(BACK_OFFICE).items()}
+    # The pages of the account are the portal's, but a professional has none here: his session is ended.
+    for route, row in table(PAGES).items():
+        if route.startswith("compte/"):
+            told[route] = {"anonymous": row["anonymous"], "agent": row["agent"], "professional": row["anonymous"]}
+    assert wrong(cast, "dmp.urls_backoffice", told | of_models()) == []
