@@ -25,6 +25,7 @@ class Standing:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     recorded: str = ""
+    limits: str = ""  # of an authorisation that is not general
 
     @property
     def last_day(self) -> dt.datetime | None:
@@ -103,7 +104,14 @@ def _right(grant: DossierGrant) -> Standing:
         since=grant.since,
         until=grant.until,
         recorded=recorded(grant.granted_by, grant.source),
+        limits=_limits(grant),
     )
+
+
+def _limits(grant: DossierGrant) -> str:
+    if grant.extent == DossierGrant.Extent.EMERGENCY:
+        return "seulement en cas d'urgence"
+    return ", ".join(terms.display("families", code) for code in grant.families)
 
 
 def _person(professional: Professional | None) -> Standing:

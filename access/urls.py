@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_masks, views_psc
+from access import online, sign_in, views, views_consent, views_masks, views_means, views_psc, views_team
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -15,8 +15,16 @@ urlpatterns = [
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
     path("profil/urgences/", views.emergency, name="profile_emergency"),
     path("profil/nouveaux-documents/", views_masks.new_documents, name="profile_new_documents"),
+    path("demandes/", views_consent.requests, name="consents"),
+    path("demandes/attente/", views_consent.watch, name="consent_watch"),
+    path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),
+    path("profil/accord/", views_means.show, name="profile_means"),
+    path("profil/accord/grille/", views_means.grid, name="profile_grid"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
+    path("autorisations/equipes/", views_team.show, name="teams"),
+    path("autorisations/equipes/<uuid:team_id>/membres/", views_team.add, name="team_member"),
+    path("autorisations/equipes/<uuid:team_id>/fin/", views_team.end, name="team_end"),
     path("autorisations/<uuid:professional_id>/", views.professional, name="professional"),
     path("autorisations/<uuid:professional_id>/autoriser/", views.authorise, name="authorise"),
     path("autorisations/<uuid:professional_id>/<slug:decision>/", views.decide, name="decide"),

@@ -3,10 +3,12 @@ from django.views.generic import RedirectView
 
 from access import schema
 from dmp import pages
-from documents import views, views_contest, views_preview
+from documents import urls_fhir, views, views_contest, views_preview
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
+    path("fhir", urls_fhir.root),  # first: professionals' software asks most
+    path("fhir/", include(urls_fhir)),
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
     path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="preview"),
@@ -20,7 +22,6 @@ urlpatterns = [
     # One place for an address: the profile. allauth's page would add others, each able to remake the password.
     path("compte/email/", RedirectView.as_view(pattern_name="profile")),
     path("compte/", include("allauth.urls")),
-    path("", include("documents.urls_fhir")),
     path("api/v1/", include("access.urls_api")),
     path("api/v1/", include("documents.urls_api")),
     path("api/schema", schema.schema, name="api-schema"),

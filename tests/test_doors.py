@@ -30,12 +30,17 @@ profil/                       login     200/405  200/405  403/405  403/403      
 profil/coordonnees/           login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/accord/                login    200/422  200/422  403/403  403/403  403/403  403/403
+profil/accord/grille/         login    405/200  405/200  405/403  403/403  405/403  405/403
 autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/chercher/       login     302/302  302/302  302/302  403/403      302/302 302/302
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/<p>/autoriser/  login     405/422  405/422  405/403  403/403      405/403 405/403
 autorisations/<p>/<decision>/ login     405/302  405/422  405/403  403/403      405/403 405/403
 autorisations/<p>/ce-qu-il-voit/ login  200/405  200/405  403/405  403/403      403/405 403/405
+autorisations/equipes/        login    200/200  200/200  403/403  403/403  403/403  403/403
+autorisations/equipes/<team_id>/membres/ login    405/422  405/422  405/403  403/403  405/403  405/403
+autorisations/equipes/<team_id>/fin/ login    405/404  405/404  405/403  403/403  405/403  405/403
 documents/                    login     200/405  200/405  403/405  403/403      403/405 403/405
 documents/chercher/           login     405/302  405/302  405/302  403/403      405/302 405/302
 documents/ajouter/            login     200/200  200/200  403/403  403/403      403/403 403/403
@@ -51,6 +56,9 @@ documents/<d>/demasquer/      login     200/302  404/404  403/403  403/403      
 documents/<d>/supprimer/      login     404/404  404/404  403/403  403/403      403/403 403/403
 activite/                     login     200/405  200/405  403/405  403/403      403/405 403/405
 activite/<t>/contester/       login     404/404  404/404  403/403  403/403      403/403 403/403
+demandes/                     login    200/405  200/405  403/405  403/403  403/405  403/405
+demandes/attente/             login    204/405  204/405  204/405  403/403  204/405  204/405
+demandes/<r>/                 login    405/422  405/422  405/403  403/403  405/403  405/403
 ouvrir/                       200/200   200/200  200/200  200/200  403/403      200/200 200/200
 ouvrir/code/                  302/302   302/302  302/302  302/302  403/403      302/302 302/302
 ouvrir/lien/<r>/<secret>/     200/410   200/410  200/410  200/410  403/403      200/410 200/410
@@ -114,6 +122,12 @@ api/v1/dossiers                      401/401   405/422    405/422  405/422  403/
 api/v1/dossiers/<dossier>/autorisation 401/401 200/422    200/422  200/422  403/403
 api/v1/dossiers/<dossier>/medecin-traitant 401/401 405/422 405/422 405/422  403/403
 api/v1/dossiers/<dossier>/depots     401/401   200/405    200/405  403/405  403/403
+api/v1/dossiers/<dossier>/demandes   401/401  405/201  405/201  405/403  403/403
+api/v1/dossiers/<dossier>/demandes/<demande> 401/401  404/405  404/405  404/405  403/403
+api/v1/dossiers/<dossier>/demandes/<demande>/code 401/401  405/422  405/422  405/422  403/403
+api/v1/dossiers/<dossier>/demandes/<demande>/pin 401/401  405/422  405/422  405/422  403/403
+api/v1/dossiers/<dossier>/equipe/membres 401/401  405/422  405/422  405/422  403/403
+api/v1/alertes                       401/401  200/405  200/405  200/405  403/403
 """
 
 # The counter and the administration: agents and operators alone. A model of the administration has one row.

@@ -28,6 +28,12 @@ def test_it_is_openapi_3_1_and_names_the_acts(schema):
         ("delete", "/dossiers/{dossier}/autorisation"): "renoncer_autorisation",
         ("post", "/dossiers/{dossier}/medecin-traitant"): "devenir_medecin_traitant",
         ("delete", "/dossiers/{dossier}/medecin-traitant"): "cesser_medecin_traitant",
+        ("post", "/dossiers/{dossier}/demandes"): "demander_accord",
+        ("get", "/dossiers/{dossier}/demandes/{demande}"): "lire_demande",
+        ("post", "/dossiers/{dossier}/demandes/{demande}/code"): "accord_par_grille",
+        ("post", "/dossiers/{dossier}/demandes/{demande}/pin"): "accord_par_code_personnel",
+        ("post", "/dossiers/{dossier}/equipe/membres"): "nommer_membre_equipe",
+        ("get", "/alertes"): "lire_alertes",
         ("get", "/dossiers/{dossier}/depots"): "lister_mes_depots",
     }
 
