@@ -143,6 +143,15 @@ class Contacts(Form):
     )
 
 
+class NewDocuments(Form):
+    masks_new_documents = forms.BooleanField(
+        label="Masquer aux professionnels tout nouveau document",
+        required=False,
+        help_text="Seuls vous, l'auteur et votre médecin traitant le verrez, jusqu'à ce que vous cessiez de le "
+        "masquer. Les documents déjà là ne changent pas.",
+    )
+
+
 class Emergency(Form):
     """Three switches, each said in full: what is ticked is allowed."""
 

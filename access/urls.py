@@ -1,6 +1,16 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent, views_matrix, views_means, views_psc, views_team
+from access import (
+    online,
+    sign_in,
+    views,
+    views_consent,
+    views_masks,
+    views_matrix,
+    views_means,
+    views_psc,
+    views_team,
+)
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -15,6 +25,7 @@ urlpatterns = [
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
     path("profil/urgences/", views.emergency, name="profile_emergency"),
     path("matrice/", views_matrix.show, name="matrix"),
+    path("profil/nouveaux-documents/", views_masks.new_documents, name="profile_new_documents"),
     path("demandes/", views_consent.requests, name="consents"),
     path("demandes/attente/", views_consent.watch, name="consent_watch"),
     path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),

@@ -3,7 +3,7 @@ from django.views.generic import RedirectView
 
 from access import schema
 from dmp import pages
-from documents import urls_fhir, views
+from documents import urls_fhir, views, views_contest, views_preview
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
@@ -11,9 +11,11 @@ urlpatterns = [
     path("fhir/", include(urls_fhir)),
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
+    path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="preview"),
     path("", include("access.urls")),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
+    path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="contest"),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),

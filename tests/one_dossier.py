@@ -23,6 +23,8 @@ PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
 ACROSS = {
+    "access/admin_contests.py:changelist_view": "what the operator has to answer, whatever the dossier",
+    "access/admin_contests.py:get_object": "one of them, by its id",
     "access/api_alerts.py:given": "the authorisations just given to one professional: an index by account",
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",

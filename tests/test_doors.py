@@ -29,6 +29,7 @@ dossiers/                     login     200/404  200/404  200/404  403/403      
 profil/                       login     200/405  200/405  403/405  403/403      403/405 403/405
 profil/coordonnees/           login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  403/403  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/403  403/403  405/403  405/403
 autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
@@ -36,6 +37,7 @@ autorisations/chercher/       login     302/302  302/302  302/302  403/403      
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/<p>/autoriser/  login     405/422  405/422  405/403  403/403      405/403 405/403
 autorisations/<p>/<decision>/ login     405/302  405/422  405/403  403/403      405/403 405/403
+autorisations/<p>/ce-qu-il-voit/ login  200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/equipes/        login    200/200  200/200  403/403  403/403  403/403  403/403
 autorisations/equipes/<team_id>/membres/ login    405/422  405/422  405/403  403/403  405/403  405/403
 autorisations/equipes/<team_id>/fin/ login    405/404  405/404  405/403  403/403  405/403  405/403
@@ -47,10 +49,14 @@ documents/<d>/fichier/        login     200/405  404/405  403/405  403/403      
 documents/<d>/extrait/        login     404/405  404/405  403/405  403/403      403/405 403/405
 documents/<d>/image/          login     404/405  404/405  403/405  403/403      403/405 403/405
 documents/<d>/masquer/        login     200/302  404/404  403/403  403/403      403/403 403/403
+documents/<d>/ouvrir-a/       login     200/302  404/302  403/302  403/403      403/302 403/302
+documents/<d>/ouvrir-a/<p>/   login     200/200  404/404  403/403  403/403      403/403 403/403
+documents/<d>/refermer/<p>/   login     405/302  405/404  405/403  403/403      405/403 405/403
 documents/<d>/demasquer/      login     200/302  404/404  403/403  403/403      403/403 403/403
 documents/<d>/supprimer/      login     404/404  404/404  403/403  403/403      403/403 403/403
 activite/                     login     200/405  200/405  403/405  403/403      403/405 403/405
 matrice/                      200/405  200/405  200/405  200/405  200/405  200/405  200/405
+activite/<t>/contester/       login     404/404  404/404  403/403  403/403      403/403 403/403
 demandes/                     login    200/405  200/405  403/405  403/403  403/405  403/405
 demandes/attente/             login    204/405  204/405  204/405  403/403  204/405  204/405
 demandes/<r>/                 login    405/422  405/422  405/403  403/403  405/403  405/403
@@ -155,7 +161,7 @@ APPS = {
     "account": ["emailaddress"],
     "mfa": ["authenticator"],
     "auth": ["group"],
-    "access": ["caissegroupgrant", "matrixversion", "professional", "structure", "user"],
+    "access": ["caissegroupgrant", "contest", "matrixversion", "professional", "structure", "user"],
     "patients": ["caisse", "openingrule", "regime"],
     "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
     + ["periodictask"],
@@ -191,7 +197,7 @@ def of_models() -> dict[str, dict[str, str]]:
 def short(route: str) -> str:
     """A pattern as the tables write it."""
     names = {"document_id": "d", "professional_id": "p", "request_id": "r", "pk": "k", "object_id": "o"}
-    names |= {"content_type_id": "c"}
+    names |= {"trace_id": "t", "content_type_id": "c"}
     plain = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("([^/]+)", "<o>").replace("^", "").replace("$", "")
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda one: f"<{names.get(one[1], one[1])}>", plain) or "(home)"
 
