@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
+from access import admin_emergencies  # noqa: F401 (registers itself)
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients.models import Caisse, OpeningRule, Regime
 

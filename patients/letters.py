@@ -7,13 +7,19 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 
-def write(name: str, template: str, context: dict[str, Any]) -> Path:
+def render(template: str, context: dict[str, Any]) -> bytes:
+    """The PDF, kept nowhere."""
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
     text = render_to_string(template, context | {"portal": settings.PORTAL_URL})
+    made: bytes = HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(pdf_variant="pdf/ua-1")
+    return made
+
+
+def write(name: str, template: str, context: dict[str, Any]) -> Path:
     folder = Path(settings.MEDIA_ROOT) / "letters"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name}.pdf"
-    HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(path, pdf_variant="pdf/ua-1")
+    path.write_bytes(render(template, context))
     return path

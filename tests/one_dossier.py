@@ -23,6 +23,12 @@ PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
 ACROSS = {
+    "access/admin_emergencies.py:changelist_view": "the operator's list of broken glasses to attest: a partial index",
+    "access/admin_emergencies.py:get_object": "one row of that list, by its key",
+    "access/attestations.py:escalate": "the same, every hour; each row is then changed in its own dossier",
+    "access/attestations.py:missing": "the same, for the command",
+    "access/emergencies_seen.py:_patients_of": "the patients of one treating doctor: an index by account",
+    "access/emergencies_seen.py:_to_attest": "what one professional has to attest: the same partial index",
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",

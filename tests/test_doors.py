@@ -108,6 +108,10 @@ api/v1/dossiers                      401/401   405/422    405/422  405/422  403/
 api/v1/dossiers/<dossier>/autorisation 401/401 200/422    200/422  200/422  403/403
 api/v1/dossiers/<dossier>/medecin-traitant 401/401 405/422 405/422 405/422  403/403
 api/v1/dossiers/<dossier>/depots     401/401   200/405    200/405  403/405  403/403
+api/v1/dossiers/<dossier>/urgences   401/401   200/422    200/422  200/422  403/403
+api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401 405/422 405/422 405/422 403/403
+api/v1/urgences/numero               401/401   405/422    405/422  405/422  403/403
+api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/403
 """
 
 # The counter and the administration: agents and operators alone. A model of the administration has one row.
@@ -140,7 +144,7 @@ APPS = {
     "account": ["emailaddress"],
     "mfa": ["authenticator"],
     "auth": ["group"],
-    "access": ["caissegroupgrant", "matrixversion", "professional", "structure", "user"],
+    "access": ["caissegroupgrant", "emergencyaccess", "matrixversion", "professional", "structure", "user"],
     "patients": ["caisse", "openingrule", "regime"],
     "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
     + ["periodictask"],
