@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_psc
+from access import online, sign_in, views, views_emergency, views_psc
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -13,7 +13,10 @@ urlpatterns = [
     path("dossiers/", views.dossiers, name="dossiers"),
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
-    path("profil/urgences/", views.emergency, name="profile_emergency"),
+    path("profil/urgences/", views_emergency.show, name="profile_emergency"),
+    path("profil/urgences/carte/", views_emergency.card, name="emergency_card"),
+    path("profil/urgences/carte/pdf/", views_emergency.card_pdf, name="emergency_card_pdf"),
+    path("profil/urgences/carte/retirer/", views_emergency.withdraw_card, name="emergency_card_withdraw"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
     path("autorisations/<uuid:professional_id>/", views.professional, name="professional"),

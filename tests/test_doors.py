@@ -29,6 +29,9 @@ dossiers/                     login     200/404  200/404  200/404  403/403      
 profil/                       login     200/405  200/405  403/405  403/403      403/405 403/405
 profil/coordonnees/           login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/urgences/carte/        login     405/200  405/200  405/403  403/403      405/403 405/403
+profil/urgences/carte/pdf/    login     405/302  405/302  405/403  403/403      405/403 405/403
+profil/urgences/carte/retirer/ login    405/302  405/302  405/403  403/403      405/403 405/403
 autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/chercher/       login     302/302  302/302  302/302  403/403      302/302 302/302
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
