@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from access import admin_contests  # noqa: F401 (registers itself)
+from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients.models import Caisse, OpeningRule, Regime
 

@@ -1,8 +1,9 @@
 import uuid
 
 from celery import shared_task
+from django.utils import timezone
 
-from access import recovery
+from access import attestations, recovery
 from access.models import User
 from audit.scoped import uuid7
 from patients import codes, letters
@@ -16,3 +17,9 @@ def write_access_letter(user_id: str) -> None:
     code = recovery.make_letter_code(user) if person else None
     if code is not None:
         letters.write(f"acces-{uuid7()}", "pdf/access_letter.html", {"person": person, "code": codes.on_paper(code)})
+
+
+@shared_task
+def signal_attestations() -> int:
+    """Broken glasses without attestation after 72 hours, to the operator."""
+    return attestations.escalate(timezone.now())

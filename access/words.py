@@ -134,12 +134,14 @@ PAGES = {
     "autorisations": "la page Autorisations",
     "annuaire": "l'annuaire des professionnels",
     "profil": "la page Profil",
+    "urgence": "la page « En cas d'urgence »",
     "ajouter": "la page « Ajouter un document »",
 }
 SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
     "nouveaux": "ce qui arrive aux nouveaux documents",
+    "carte": "la carte d'urgence, en la retirant",
 }
 MODES = {
     "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",

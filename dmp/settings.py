@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "patients.tasks.send_notices", "schedule": 30.0},
     "make-partitions": {"task": "audit.tasks.make_partitions", "schedule": crontab(hour=2, minute=10)},
+    "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
 }
 
@@ -280,6 +281,7 @@ EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
 BREAK_GLASS_HOURS = 4
 ATTESTATION_HOURS, ESCALATION_HOURS = 24, 72  # a broken glass is attested, else signalled to the operator
+OPERATOR_EMAIL = text("DMP_OPERATOR_EMAIL")  # who is told; empty: the log and the command only
 CONSENT_SECONDS = 120  # silence gives nothing
 
 # -- mail -----------------------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ profil/urgences/              login     200/302  200/302  403/403  403/403      
 profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  403/403  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/403  403/403  405/403  405/403
+profil/urgences/carte/        login     405/200  405/200  405/403  403/403      405/403 405/403
+profil/urgences/carte/pdf/    login     405/302  405/302  405/403  403/403      405/403 405/403
+profil/urgences/carte/retirer/ login    405/302  405/302  405/403  403/403      405/403 405/403
 autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/chercher/       login     302/302  302/302  302/302  403/403      302/302 302/302
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
@@ -129,6 +132,10 @@ api/v1/dossiers/<dossier>/demandes/<demande>/code 401/401  405/422  405/422  405
 api/v1/dossiers/<dossier>/demandes/<demande>/pin 401/401  405/422  405/422  405/422  403/403
 api/v1/dossiers/<dossier>/equipe/membres 401/401  405/422  405/422  405/422  403/403
 api/v1/alertes                       401/401  200/405  200/405  200/405  403/403
+api/v1/dossiers/<dossier>/urgences   401/401   200/422    200/422  200/422  403/403
+api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401 405/422 405/422 405/422 403/403
+api/v1/urgences/numero               401/401   405/422    405/422  405/422  403/403
+api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/403
 """
 
 # The counter and the administration: agents and operators alone. A model of the administration has one row.
@@ -161,7 +168,15 @@ APPS = {
     "account": ["emailaddress"],
     "mfa": ["authenticator"],
     "auth": ["group"],
-    "access": ["caissegroupgrant", "contest", "matrixversion", "professional", "structure", "user"],
+    "access": [
+        "caissegroupgrant",
+        "contest",
+        "emergencyaccess",
+        "matrixversion",
+        "professional",
+        "structure",
+        "user",
+    ],
     "patients": ["caisse", "openingrule", "regime"],
     "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
     + ["periodictask"],
