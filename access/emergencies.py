@@ -72,7 +72,7 @@ def attest(entry: Entry, access_id: uuid.UUID, text: str) -> EmergencyAccess:
         row.attested_at, row.attestation = timezone.now(), text
         row.save(update_fields=["attested_at", "attestation"])
     late = row.attested_at > attest_by(row)
-    _trace(entry, Event.GLASS_ATTESTED, entry.decision.ground, row, reason=text, detail={"late": late})
+    _trace(entry, Event.GLASS_ATTESTED, Ground.BREAK_GLASS, row, mode="normal", reason=text, detail={"late": late})
     return row
 
 
@@ -183,11 +183,9 @@ def user_of(entry: Entry) -> User:
 
 def _trace(entry: Entry, event: Event, ground: Ground, row: EmergencyAccess, **fields: Any) -> None:
     """On the ground it opens, not on the one that let him ask: what the holder reads is why."""
-    mode = MODES.get(ground, "normal")
+    fields.setdefault("mode", MODES[ground])
     detail = {"access": row.pk.hex, "end": row.until.isoformat()} | fields.pop("detail", {})
-    trail.record(
-        event, by=entry.actor, dossier_id=entry.dossier.pk, ground=ground, mode=mode, detail=detail, **fields
-    )
+    trail.record(event, by=entry.actor, dossier_id=entry.dossier.pk, ground=ground, detail=detail, **fields)
     entry.traced = True
 
 

@@ -51,6 +51,7 @@ def test_he_attests_within_a_day(api, doctor, broken, method, time_machine):
     assert broken.attestation == TEXT["text"]
     trace = Trace.objects.about(broken.dossier_id).get(event="glass_attested")
     assert (trace.actor_id, trace.reason, trace.detail["late"]) == (doctor.idnat, TEXT["text"], False)
+    assert (trace.ground, trace.mode) == ("break_glass", "normal")  # why he could, and no reading
 
 
 def test_late_is_taken_and_said_to_be_late(api, doctor, broken, time_machine):
