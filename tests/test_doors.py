@@ -72,6 +72,7 @@ compte/inactive/              200/405   200/405  200/405  200/405  403/403      
 compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
 compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/sessions/              login     200/302  200/302  200/302  403/403      200/302 200/302
 compte/reauthenticate/        login     200/200  200/200  200/200  403/403      200/200 200/200
 compte/login/code/confirm/    login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/password/change/       login     200/200  200/200  200/200  403/403      200/200 200/200
