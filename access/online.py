@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from access import open_sessions
+from access import devices, open_sessions
 from access.models import Representation, User
 from access.sessions import trace_opening
 from audit import limits, trail
@@ -196,7 +196,9 @@ def agree(request: HttpRequest) -> HttpResponse:
         trace_opening(request, user)
         login(request, user, BACKEND)
         open_sessions.note(request)
-        return redirect("home")
+        answer = redirect("home")
+        devices.remember(answer, user)
+        return answer
     return _page(request, "access/online/agree.html", form, person=person)
 
 
