@@ -5,7 +5,6 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -14,11 +13,10 @@ from django.utils import timezone
 
 from access import devices
 from access.open_sessions import device
+from access.recovery import SECOND_FACTORS
 from access.sessions import trace_opening
 from access.tasks import send_device_notice
 from audit.trail import TrailDown
-
-SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -49,4 +49,4 @@ def _qualities(user: User) -> dict[uuid.UUID | None, ActorKind | None]:
     for dossier_id, role in rows.values_list("dossier_id", "role"):
         if role == Representation.Role.HOLDER or dossier_id not in found:
             found[dossier_id] = KINDS[Representation.Role(role)]
-    return found
+    return found or {None: None}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent, views_means, views_psc, views_team
+from access import online, sign_in, views, views_address, views_consent, views_means, views_psc, views_team
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -10,6 +10,9 @@ urlpatterns = [
     path("ouvrir/courrier/envoye/", online.posted, name="opening_posted"),
     path("ouvrir/accord/", online.agree, name="opening_agree"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
+    path("profil/adresse/", views_address.address, name="account_address"),
+    path("profil/adresse/code/", views_address.address_code, name="account_address_code"),
+    path("profil/adresse/annuler/<str:token>/", views_address.address_undo, name="account_address_undo"),
     path("dossiers/", views.dossiers, name="dossiers"),
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
