@@ -6,6 +6,7 @@ sent with each act, and its absence is an error, not a default.
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -67,8 +68,17 @@ def answer_of(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": " ".join(error.messages)}, UNPROCESSABLE)
     if isinstance(error, serializers.ValidationError):
         detail = "Le message est incomplet ou mal formé : voyez les champs nommés."
-        return Response({"detail": detail, "fields": error.detail}, UNPROCESSABLE)
+        return Response({"detail": detail, "fields": dict(_named(error.detail))}, UNPROCESSABLE)
     return exception_handler(error, context)
+
+
+def _named(found: Any, above: str = "") -> Iterator[tuple[str, list[str]]]:
+    """What is wrong with each field; the second of a list is `field.1`."""
+    for name, said in found.items():
+        if isinstance(said, dict):
+            yield from _named(said, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", [str(one) for one in said]
 
 
 class Door(ProfessionalView):
@@ -152,6 +162,10 @@ class Permission(serializers.Serializer[Any]):
 class Asking(Consented):
     until = serializers.DateField(
         required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
+    )
+    extent = serializers.ChoiceField(DossierGrant.Extent.choices, default=DossierGrant.Extent.GENERAL)
+    families = serializers.ListField(
+        child=serializers.CharField(max_length=20), default=list, help_text="Avec extent=limited : au moins une."
     )
 
 
@@ -244,7 +258,8 @@ class PermissionView(Door):
         asked.is_valid(raise_exception=True)
         until = _end_of(asked.validated_data.get("until"))
         with self.recording(dossier, Event.ACCESS_GRANTED) as entry:
-            grant = grants.authorise(entry, self.professional, until, source="professional")
+            limits = {name: asked.validated_data[name] for name in ("extent", "families")}
+            grant = grants.authorise(entry, self.professional, until, source="professional", **limits)
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
 

@@ -94,8 +94,8 @@ def said(row: EmergencyAccess) -> dict[str, Any]:
         operation_id="ouvrir_en_urgence",
         summary=f"Bris de glace : ouvrir le dossier {settings.BREAK_GLASS_HOURS} heures, en disant pourquoi",
         description="Tant que cet accès court, chaque réponse sur ce dossier, /fhir comprise, porte l'en-tête "
-        "« DMP-Mode: urgence; jusqua=<date> » : votre logiciel montre ce mode tout du long. Un numéro de carte "
-        "donne « numero-urgence; jusqua=… », la régulation « regulation ».",
+        "« DMP-Mode: urgence; jusqua=<date> » : votre logiciel montre le mode urgence tout du long. Un numéro de "
+        "carte donne « numero-urgence; jusqua=… », la régulation « regulation ».",
         request=Breaking,
         responses={
             201: OpenedInEmergency,

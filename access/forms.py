@@ -3,14 +3,16 @@
 import datetime as dt
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
 
+from access import durations
 from access.directory import SHORTEST
+from access.models import DossierGrant
+from patients import terms
 
 
 class Form(forms.Form):
@@ -21,7 +23,10 @@ class Form(forms.Form):
         for field in self.fields.values():
             if isinstance(field.widget, forms.Select) and not isinstance(field.widget, forms.RadioSelect):
                 field.widget.attrs["class"] = "form-select"
-            elif not isinstance(field.widget, forms.RadioSelect | forms.CheckboxInput | forms.HiddenInput):
+            elif not isinstance(
+                field.widget,
+                forms.RadioSelect | forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.HiddenInput,
+            ):
                 field.widget.attrs["class"] = "form-control"
 
 
@@ -52,21 +57,20 @@ class ProfessionalSearch(Form):
         return name
 
 
-class Authorisation(Form):
-    """Until when. The day chosen is included: the right ends at the midnight that follows it (Paris)."""
+def families() -> list[tuple[str, str]]:
+    rows = sorted(terms.table("families").values(), key=lambda term: int(term.extra["rank"]))
+    return [(row.code, row.display) for row in rows]
 
-    VISIT, MONTH, QUARTER, YEAR, DATE = "visite", "1mois", "3mois", "1an", "date"
+
+class Authorisation(Form):
+    """Until when, and how much. The day chosen is included: the right ends at the midnight after it (Paris)."""
+
+    DATE = "date"
 
     duration = forms.ChoiceField(
         label="Jusqu'à quand ?",
-        choices=[
-            (VISIT, "Le temps d'une visite : jusqu'à ce soir"),
-            (MONTH, "Un mois"),
-            (QUARTER, "Trois mois"),
-            (YEAR, "Un an"),
-            (DATE, "Jusqu'à la date que je choisis"),
-        ],
-        initial=QUARTER,
+        choices=[*durations.SHORT, (DATE, "Jusqu'à la date que je choisis")],
+        initial=durations.QUARTER,
         widget=forms.RadioSelect,
         error_messages={"required": "Choisissez une durée."},
     )
@@ -77,9 +81,29 @@ class Authorisation(Form):
         input_formats=["%Y-%m-%d", "%d/%m/%Y"],
         error_messages={"invalid": "Écrivez la date comme ceci : 31/12/2027."},
     )
+    extent = forms.ChoiceField(
+        label="Que peut-il voir ?",
+        choices=[
+            (DossierGrant.Extent.GENERAL, "Tout ce que sa profession peut lire"),
+            (DossierGrant.Extent.EMERGENCY, "La même chose, mais seulement en cas d'urgence"),
+            (DossierGrant.Extent.LIMITED, "Seulement les familles de documents que je coche"),
+        ],
+        initial=DossierGrant.Extent.GENERAL,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    families = forms.MultipleChoiceField(
+        label="Familles de documents (si vous limitez)",
+        choices=families,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
+        data["extent"] = data.get("extent") or DossierGrant.Extent.GENERAL
+        if data["extent"] == DossierGrant.Extent.LIMITED and not data.get("families"):
+            self.add_error("families", "Cochez au moins une famille de documents.")
         if data.get("duration") != self.DATE:
             return data
         day, today = data.get("last_day"), timezone.localdate()
@@ -91,15 +115,10 @@ class Authorisation(Form):
 
     @property
     def until(self) -> dt.datetime:
-        today, chosen = timezone.localdate(), self.cleaned_data["duration"]
-        days = {
-            self.VISIT: today,
-            self.MONTH: today + relativedelta(months=1),
-            self.QUARTER: today + relativedelta(months=3),
-            self.YEAR: today + dt.timedelta(days=settings.AUTHORISATION_DAYS),
-        }
-        day = days.get(chosen) or self.cleaned_data["last_day"]
-        return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min))
+        chosen: str = self.cleaned_data["duration"]
+        if chosen == self.DATE:
+            return durations.midnight_after(self.cleaned_data["last_day"])
+        return durations.end_of(chosen)
 
 
 class Contacts(Form):
@@ -121,6 +140,15 @@ class Contacts(Form):
             )
         ],
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
+
+
+class NewDocuments(Form):
+    masks_new_documents = forms.BooleanField(
+        label="Masquer aux professionnels tout nouveau document",
+        required=False,
+        help_text="Seuls vous, l'auteur et votre médecin traitant le verrez, jusqu'à ce que vous cessiez de le "
+        "masquer. Les documents déjà là ne changent pas.",
     )
 
 

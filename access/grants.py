@@ -5,6 +5,8 @@ itself through the entry. Rights are guardian object permissions; history keeps 
 """
 
 import datetime as dt
+import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +17,14 @@ from django.utils import timezone
 
 from access.gate import Entry
 from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional, User
-from audit.trail import Event
+from audit.trail import ActorKind, Event
+from patients import terms
+
+Rows = Any  # a queryset of rights
+NEEDS_EXPRESS = (
+    "La médecine du travail et la PMI ne consultent qu'avec l'accord exprès du titulaire, donné par lui-même. "
+    "Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes)."
+)
 
 
 def account_of(professional: Professional) -> User:
@@ -32,19 +41,70 @@ def account_of(professional: Professional) -> User:
     return user
 
 
-def authorise(entry: Entry, professional: Professional, until: dt.datetime, *, source: str) -> DossierGrant:
-    """Let this professional consult until a date: a year at most, never without an end (R1111-46)."""
+def authorise(
+    entry: Entry,
+    professional: Professional,
+    until: dt.datetime,
+    *,
+    source: str,
+    extent: str = DossierGrant.Extent.GENERAL,
+    families: Collection[str] = (),
+    express: bool = False,
+    team: uuid.UUID | None = None,
+) -> DossierGrant:
+    """Let this professional consult until a date: a year at most, never without an end (R1111-46).
+
+    `express`: the holder himself said it, for this person (D18); a professional cannot record that alone.
+    """
     now = timezone.now()
     if not now < until <= now + dt.timedelta(days=settings.AUTHORISATION_DAYS + 1):
         raise ValidationError(
             f"Choisissez une fin entre demain et dans {settings.AUTHORISATION_DAYS} jours.", code="until"
         )
+    if entry.caller.needs_express and not express:
+        raise ValidationError(NEEDS_EXPRESS, code="express")
+    limits: dict[str, Any] = {
+        "extent": extent,
+        "families": _families(extent, families),
+        "express": express,
+        "team": team,
+    }
     user = account_of(professional)
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
-    grant = _give(entry, user, AUTHORISED, until, source)
-    _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source)
+    decided = running(entry, AUTHORISED).filter(user=user, express=True).first()
+    if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL:
+        return _as_decided(entry, decided, until, extent, limits["families"])
+    grant = _give(entry, user, AUTHORISED, until, source, **limits)
+    _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source, extent=extent)
     return grant
+
+
+def _families(extent: str, families: Collection[str]) -> list[str]:
+    """Those of the table; at least one when the authorisation is limited. Raises `ValidationError`."""
+    if extent != DossierGrant.Extent.LIMITED:
+        return []
+    if not families or not set(families) <= set(terms.table("families")):
+        raise ValidationError("Choisissez au moins une famille de documents.", code="families")
+    return sorted(set(families))
+
+
+def _as_decided(
+    entry: Entry, decided: DossierGrant, until: dt.datetime, extent: str, families: list[str]
+) -> DossierGrant:
+    """What the holder set himself stands, while a professional records the patient's word: he may not go beyond
+    it. Raises `ValidationError`.
+    """
+    general = decided.extent == DossierGrant.Extent.GENERAL
+    same = decided.extent == extent and set(families) <= set(decided.families)
+    if not (general or same) or (decided.until is not None and until > decided.until + dt.timedelta(days=1)):
+        raise ValidationError(
+            "Le titulaire a fixé lui-même ce que vous pouvez consulter et jusqu'à quand. Pour aller au-delà, "
+            "demandez-lui son accord (POST /api/v1/dossiers/{id}/demandes).",
+            code="decided",
+        )
+    entry.trace(Event.ACCESS_GRANTED, detail={"kept": True})
+    return decided
 
 
 def withdraw(entry: Entry, professional: Professional) -> None:
@@ -63,8 +123,8 @@ def name_treating(entry: Entry, professional: Professional, *, source: str) -> D
     now = timezone.now()
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
-    for grant in _running(entry, TREATING).exclude(user=user).select_related("user__professional"):
-        _stop(entry, grant)
+    for grant in running(entry, TREATING).exclude(user=user).select_related("user__professional"):
+        stop(entry, grant)
         _trace(entry, Event.TREATING_ENDED, grant.user.professional)
     grant = _give(entry, user, TREATING, None, source)
     _trace(entry, Event.TREATING_NAMED, professional, source=source)
@@ -84,7 +144,7 @@ def block(entry: Entry, professional: Professional) -> Block:
         raise ValidationError("Ce professionnel est déjà bloqué.", code="blocked")
     _end(entry, professional, [AUTHORISED, TREATING])
     row = Block(dossier=entry.dossier, user=user, blocked_by=entry.actor.reference)
-    _save(entry, row)
+    save(entry, row)
     _trace(entry, Event.PROFESSIONAL_BLOCKED, professional)
     return row
 
@@ -95,37 +155,41 @@ def unblock(entry: Entry, professional: Professional) -> None:
     if row is None:
         raise ValidationError("Ce professionnel n'est pas bloqué.", code="none")
     row.until = timezone.now()
-    _save(entry, row, update_fields=["until"])
+    save(entry, row, update_fields=["until"])
     _trace(entry, Event.PROFESSIONAL_UNBLOCKED, professional)
 
 
-def _running(entry: Entry, *rights: str) -> Any:
+def running(entry: Entry, *rights: str) -> Rows:
     return DossierGrant.rights.running().filter(content_object=entry.dossier, permission__codename__in=rights)
 
 
-def _give(entry: Entry, user: User, right: str, until: dt.datetime | None, source: str) -> DossierGrant:
+def _give(
+    entry: Entry, user: User, right: str, until: dt.datetime | None, source: str, **limits: Any
+) -> DossierGrant:
     permission = Permission.objects.get(codename=right, content_type__app_label="patients")
     grant = DossierGrant.objects.filter(content_object=entry.dossier, user=user, permission=permission).first()
     grant = grant or DossierGrant(content_object=entry.dossier, user=user, permission=permission)
     grant.since, grant.until = timezone.now(), until
     grant.source, grant.granted_by = source, entry.actor.reference
-    _save(entry, grant)
+    for name, value in limits.items():
+        setattr(grant, name, value)
+    save(entry, grant)
     return grant
 
 
 def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
-    grants = list(_running(entry, *rights).filter(user__professional=professional))
+    grants = list(running(entry, *rights).filter(user__professional=professional))
     for grant in grants:
-        _stop(entry, grant)
+        stop(entry, grant)
     return len(grants)
 
 
-def _stop(entry: Entry, grant: DossierGrant) -> None:
+def stop(entry: Entry, grant: DossierGrant) -> None:
     grant.until = timezone.now()
-    _save(entry, grant, update_fields=["until"])
+    save(entry, grant, update_fields=["until"])
 
 
-def _save(entry: Entry, row: Any, **options: Any) -> None:
+def save(entry: Entry, row: Any, **options: Any) -> None:
     row._history_user = entry.actor
     row.save(**options)
 

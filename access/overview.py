@@ -25,6 +25,7 @@ class Standing:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     recorded: str = ""
+    limits: str = ""  # of an authorisation that is not general
 
     @property
     def last_day(self) -> dt.datetime | None:
@@ -69,7 +70,7 @@ def of(dossier_id: uuid.UUID) -> Overview:
             _person(block.user.professional),
             since=block.since,
             until=block.until,
-            recorded=_recorded(block.blocked_by, ""),
+            recorded=recorded(block.blocked_by, ""),
             blocked=block.until is None or block.until > now,
         )
         _add(blocked if standing.blocked else past, standing)
@@ -102,8 +103,15 @@ def _right(grant: DossierGrant) -> Standing:
         authorised=not treating,
         since=grant.since,
         until=grant.until,
-        recorded=_recorded(grant.granted_by, grant.source),
+        recorded=recorded(grant.granted_by, grant.source),
+        limits=_limits(grant),
     )
+
+
+def _limits(grant: DossierGrant) -> str:
+    if grant.extent == DossierGrant.Extent.EMERGENCY:
+        return "seulement en cas d'urgence"
+    return ", ".join(terms.display("families", code) for code in grant.families)
 
 
 def _person(professional: Professional | None) -> Standing:
@@ -112,7 +120,7 @@ def _person(professional: Professional | None) -> Standing:
     return Standing(professional.pk, polite(professional.name), profession)
 
 
-def _recorded(by: str, source: str) -> str:
+def recorded(by: str, source: str) -> str:
     """`by` is an actor's reference: kind, colon, id."""
     kind = by.partition(":")[0]
     if kind == ActorKind.HOLDER:

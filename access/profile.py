@@ -27,6 +27,15 @@ def change_emergency(entry: Entry, **switches: bool) -> bool:
     return bool(changed)
 
 
+def change_new_documents(entry: Entry, *, masks_new_documents: bool) -> bool:
+    """Whether what professionals add from now on is masked. What is there already stays as it is."""
+    changed = _change(entry, entry.dossier, {"masks_new_documents": masks_new_documents})
+    entry.trace(
+        Event.EMERGENCY_CHANGED, detail={"setting": "nouveaux", "changed": changed, "on": masks_new_documents}
+    )
+    return bool(changed)
+
+
 def _change(entry: Entry, row: Patient | Dossier, wanted: dict[str, str | bool]) -> list[str]:
     """The names of the fields that changed, saved with their author."""
     changed = [name for name, value in wanted.items() if getattr(row, name) != value]

@@ -113,10 +113,10 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
     form = Authorisation(request.POST)
     if not form.is_valid():
         return _professional(request, professional_id, form, status=422)
-    until = form.until
+    until, limits = form.until, {name: form.cleaned_data[name] for name in ("extent", "families")}
 
     def give(entry: Entry, who: Professional) -> str:
-        grants.authorise(entry, who, until, source="web")
+        grants.authorise(entry, who, until, source="web", express=True, **limits)
         last = date_format(timezone.localtime(until) - dt.timedelta(seconds=1), "j F Y")
         return f"{polite(who.name)} peut consulter votre dossier jusqu'au {last} inclus."
 

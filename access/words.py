@@ -49,7 +49,7 @@ ACTS: dict[str, Act] = {
     Event.DOCUMENT_DEPOSITED: Act("ajouté {what}", "ajouter {what}"),
     Event.DOCUMENT_REPLACED: Act("remplacé {what} par une version plus récente", "remplacer {what}"),
     Event.DOCUMENT_WITHDRAWN: Act("supprimé {what}", "supprimer {what}"),
-    Event.DOCUMENT_MASKED: Act("masqué {what} aux professionnels", "masquer {what}"),
+    Event.DOCUMENT_MASKED: Act("masqué {what} aux professionnels{until}", "masquer {what}"),
     Event.DOCUMENT_UNMASKED: Act("rendu de nouveau visible {what}", "rendre de nouveau visible {what}"),
     Event.DOCUMENT_ANNOUNCED: Act("rendu visible {what}, après la consultation d'annonce", "rendre visible {what}"),
     Event.DOCUMENT_ARCHIVED: Act("rangé {what}", "ranger {what}"),
@@ -70,8 +70,8 @@ ACTS: dict[str, Act] = {
     Event.NUMBER_MADE: Act("imprimé une carte d'urgence", "imprimer une carte d'urgence"),
     Event.NUMBER_USED: Act("tapé le numéro de votre carte d'urgence", "taper le numéro d'une carte d'urgence"),
     Event.MEANS_CHANGED: Act("changé la façon de donner son accord", "changer la façon de donner son accord"),
-    Event.DOCUMENT_OPENED_TO: Act("ouvert {what} à un professionnel", "ouvrir {what} à un professionnel"),
-    Event.DOCUMENT_CLOSED_TO: Act("refermé {what} à un professionnel", "refermer {what} à un professionnel"),
+    Event.DOCUMENT_OPENED_TO: Act("ouvert {what} à {to}{until}", "ouvrir {what} à un professionnel"),
+    Event.DOCUMENT_CLOSED_TO: Act("refermé {what} à {to}", "refermer {what} à un professionnel"),
     Event.ACCESS_CONTESTED: Act("contesté un accès", "contester un accès"),
     Event.CONTEST_ANSWERED: Act("répondu à votre contestation", "répondre à une contestation"),
     Event.PREVIEWED: Act("regardé ce que voit {what}", "regarder ce que voit {what}"),
@@ -102,6 +102,8 @@ ACTS: dict[str, Act] = {
     Event.ACCESS_RESTORED: Act("retrouvé l'accès à l'espace en ligne", "retrouver l'accès à l'espace en ligne"),
     Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
+    Event.SESSIONS_CLOSED: Act("fermé une session restée ouverte", "fermer une session"),
+    Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 
 # What a professional says of himself, when the holder gave him his word in consultation.
@@ -120,6 +122,10 @@ OF_HIMSELF: dict[str, Act] = {
 
 # One event, several meanings: told apart by what changed (`detail["changes"]`).
 BY_CHANGE: dict[tuple[str, str], Act] = {
+    (Event.SIGNED_IN, "new_device"): Act("ouvert une session depuis un nouvel appareil", "ouvrir une session"),
+    (Event.EMAIL_CHANGED, "undone"): Act(
+        "remis l'ancienne adresse e-mail de connexion", "remettre l'ancienne adresse e-mail de connexion"
+    ),
     (Event.DOCUMENT_MASKED, "confidentiality"): Act(
         "changé la confidentialité de {what}", "changer la confidentialité de {what}"
     ),
@@ -140,6 +146,7 @@ PAGES = {
 SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
+    "nouveaux": "ce qui arrive aux nouveaux documents",
     "carte": "la carte d'urgence, en la retirant",
 }
 MODES = {
@@ -200,7 +207,7 @@ WHY: dict[str, Why] = {
     ),
     Ground.OPENED_TO_HIM: Why(
         "Vous lui avez ouvert un document précis, et rien d'autre.",
-        "Dans Autorisations, choisissez son nom puis « Bloquer ».",
+        "Ouvrez ce document, puis « Refermer » à côté de son nom.",
     ),
     Ground.AUTHOR: Why(
         "C'est l'auteur de ce document : un auteur peut toujours relire ce qu'il a écrit.",
@@ -314,6 +321,7 @@ def what(told: Told, me: str, title: str) -> str:
     phrase = act.done if told.allowed else act.wished
     said = phrase.format(
         what=title,
+        to=polite(str(told.detail.get("to_name") or "")) or "un professionnel",
         until=_until(told.detail.get("until")),
         page=PAGES.get(str(told.detail.get("page")), "l'activité de ce dossier"),
         setting=SETTINGS.get(str(told.detail.get("setting")), "les coordonnées"),

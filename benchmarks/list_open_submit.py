@@ -5,9 +5,9 @@
 Needs the DMP_* settings the tests use (DMP_DATABASE_URL: a PostgreSQL whose role may create databases) and the
 development dependencies. It makes two databases and a folder of its own, serves them on a free loopback port,
 measures each act with 1 client then 8, prints, and takes everything away, interrupted or not. 20,000 documents,
-200,000 with --large, ten a person. Acts take turns, five rounds of a second after one to warm, and the median is told: what else the
-machine does then weighs on all of them. The clients share the machine with what they measure: read ratios to the
-floor rather than single figures, and note whether fsync is on.
+200,000 with --large, ten a person. Acts take turns, five rounds of a second after one to warm, and the median is
+told: what else the machine does then weighs on all of them. The clients share the machine with what they measure:
+read ratios to the floor rather than single figures, and note whether fsync is on.
 """
 
 import argparse

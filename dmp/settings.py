@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -73,7 +74,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "audit.request.RequestMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "access.quiet.QuietSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -207,6 +208,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_RATE_LIMITS = {"manage_email": "5/h/user"}  # each sends two mails; the others are allauth's
 MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -215,6 +217,7 @@ MFA_TOTP_ISSUER = "Dossier médical partagé"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # not in Redis: a session outlives it
 SESSION_COOKIE_NAME = "dmp_backoffice" if ROLE == "backoffice" else "dmp_portal"
 SESSION_COOKIE_AGE = 15 * 60  # seconds without activity (rules.md section 9)
+SESSION_LONGEST = 8 * 3600  # seconds from the sign-in, however busy; a professional's ends sooner
 SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True

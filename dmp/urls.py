@@ -1,24 +1,28 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import schema
+from access import schema, views_sessions
 from dmp import pages
-from documents import views
+from documents import urls_fhir, views, views_contest, views_preview
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
+    path("fhir", urls_fhir.root),  # first: professionals' software asks most
+    path("fhir/", include(urls_fhir)),
     path("healthz", pages.health, name="health"),
     path("", views.home, name="home"),
+    path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="preview"),
     path("", include("access.urls")),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
+    path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="contest"),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),
     # One place for an address: the profile. allauth's page would add others, each able to remake the password.
     path("compte/email/", RedirectView.as_view(pattern_name="profile")),
+    path("compte/sessions/", views_sessions.sessions, name="sessions"),  # in our words, instead of allauth's
     path("compte/", include("allauth.urls")),
-    path("", include("documents.urls_fhir")),
     path("api/v1/", include("access.urls_api")),
     path("api/v1/", include("documents.urls_api")),
     path("api/schema", schema.schema, name="api-schema"),

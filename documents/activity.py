@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from access import words
+from access import contests, rights, words
 from access.facts import Act
 from access.gate import Absent, Entry
+from access.models import Contest
 from access.policy import Scope, decide
 from access.words import Why
 from audit.models import Trace, TraceQuerySet
@@ -50,6 +51,9 @@ class Line:
     reason: str
     allowed: bool
     document_id: uuid.UUID | None
+    by_other: bool = False
+    contest: Contest | None = None
+    since: str = ""  # of the right that stands behind it, when it still does
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Page:
     lines: list[Line]
     next: uuid.UUID | None
     folded: int
+    contests: list[Contest]
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,19 @@ def page(entry: Entry, *, group: str = "", before: uuid.UUID | None = None, read
     counts = _counts(seen, traces)
     titles = _titles(entry, traces)
     me = entry.actor.id
-    lines = [_line(trace, counts[f"rank{trace.seq}"], me, titles) for trace in traces]
-    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"])
+    professionals = {one.actor_id for one in traces if one.actor_kind == ActorKind.PROFESSIONAL}
+    cases = contests.of_traces(entry.dossier.pk, visible(entry).values("pk"))
+    contested = {one.trace_id: one for one in cases}
+    known = rights.standing(entry.dossier.pk, professionals)
+    lines = [
+        replace(
+            _line(trace, counts[f"rank{trace.seq}"], me, titles),
+            since=known.get((trace.actor_id, trace.ground), ""),
+            contest=contested.get(trace.pk),
+        )
+        for trace in traces
+    ]
+    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"], cases)
 
 
 def _counts(seen: TraceQuerySet, traces: list[Trace]) -> dict[str, int]:
@@ -150,7 +166,13 @@ def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str]) -> Lin
         reason=trace.reason,
         allowed=trace.allowed,
         document_id=document_id,
+        by_other=trace.actor_id != me and trace.actor_kind != ActorKind.SYSTEM,
     )
+
+
+def line_of(entry: Entry, trace: Trace) -> Line:
+    """One line alone, for the page that contests it."""
+    return _line(trace, 0, entry.actor.id, _titles(entry, [trace]))
 
 
 def _object(trace: Trace, titles: dict[uuid.UUID, str]) -> str:

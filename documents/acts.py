@@ -12,7 +12,8 @@ from documents.models import Document
 
 def trace(entry: Entry, event: Event, document: Document, **detail: Any) -> None:
     """One act on one document. `detail` says when it is hidden from somebody, so that its trace is too (D12)."""
-    hidden = {name: True for name in ("masked", "withheld", "secret") if getattr(document, name)}
+    states = {"masked": document.is_masked, "withheld": not document.visible_to_holder, "secret": document.secret}
+    hidden = {name: True for name, on in states.items() if on}
     entry.trace(
         event,
         object_kind="document",

@@ -3,10 +3,11 @@
 Every error is an OperationOutcome without personal data; what nobody may learn reads like absence.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
@@ -152,6 +153,24 @@ def matricule_of(dossier_id: uuid.UUID) -> str:
     return Patient.objects.get(dossier_id=dossier_id).ins.matricule
 
 
+class Stored(Protocol):
+    """A document, or what a search read of it."""
+
+    @property
+    def fhir(self) -> str: ...
+
+    @property
+    def masked_until(self) -> dt.datetime | None: ...
+
+    @property
+    def visible_from(self) -> dt.datetime | None: ...
+
+
+def served(document: Stored, matricule: str) -> str:
+    """The stored text as it is given out: labels in force now, and the number that no table holds in clear."""
+    text = entries.in_force(document.fhir, document.masked_until, document.visible_from)
+    return with_number(text, matricule)
+
+
 def with_number(text: str, matricule: str) -> str:
-    """The stored text with the number of the patient, which no table holds in clear."""
     return text.replace(entries.MARK, matricule)

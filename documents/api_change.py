@@ -15,7 +15,7 @@ from access.policy import decide
 from audit import trail
 from audit.trail import Event
 from documents import acts, entries, masking
-from documents.api import FhirView, answer, matricule_of, opened, split, with_number
+from documents.api import FhirView, answer, matricule_of, opened, served, split
 from documents.masking import Forbidden
 from documents.models import Document
 from fhir import ids, patch, problems, systems
@@ -40,7 +40,7 @@ class Change(FhirView):
         except Forbidden:
             self.trace_refusal(identifier, event)
             raise
-        return answer(with_number(document.fhir, matricule), ETag=f'W/"{document.version}"')
+        return answer(served(document, matricule), ETag=f'W/"{document.version}"')
 
     def trace_refusal(self, identifier: str, event: Event) -> None:
         dossier_id, document_id = split(identifier)

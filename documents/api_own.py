@@ -84,6 +84,6 @@ def _deposit(row: Document) -> dict[str, Any]:
         "deposited_at": row.deposited_at,
         "state": row.state,
         "version": row.version,
-        "masked": row.masked,
-        "withheld": row.withheld,
+        "masked": row.is_masked,
+        "withheld": not row.visible_to_holder,
     }

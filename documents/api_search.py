@@ -17,7 +17,7 @@ from access.facts import Act
 from access.gate import Absent, Entry
 from audit.trail import Event
 from documents import acts, deposits, entries, searches
-from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, split, with_number
+from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, served, split
 from documents.models import Document
 from documents.searches import Row
 from fhir import ids, search, write
@@ -125,7 +125,7 @@ class DocumentSearch(SearchView):
             return []
         dossier_id = entry.dossier.pk
         matricule = wanted.subject.ins or matricule_of(dossier_id)
-        return [(ids.join(dossier_id, row.id), with_number(row.fhir, matricule)) for row in shown]
+        return [(ids.join(dossier_id, row.id), served(row, matricule)) for row in shown]
 
 
 class DocumentRead(FhirView):
@@ -135,7 +135,7 @@ class DocumentRead(FhirView):
         with opened(self.caller, identifier, Event.DOCUMENT_READ) as (entry, document):
             matricule = matricule_of(document.dossier_id)
             acts.trace(entry, Event.DOCUMENT_READ, document, metadata=True)
-        return answer(with_number(document.fhir, matricule), ETag=f'W/"{document.version}"')
+        return answer(served(document, matricule), ETag=f'W/"{document.version}"')
 
 
 # -- List -----------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ from rest_framework.request import Request
 
 from access.gate import Absent, Entry
 from documents import deposits, entries
-from documents.api import NO_DOSSIER, FhirView, answer, matricule_of, with_number
+from documents.api import NO_DOSSIER, FhirView, answer, with_number
 from documents.models import Document, SubmissionSet
 from fhir import ids, problems, read, wire, write
 from fhir.problems import issue
+from patients.models import Dossier
 from patients.replies import Sending
 
 Reply = tuple[int, str, str]  # status, location, body
@@ -35,10 +36,10 @@ class DepositView(FhirView, ABC):
             self.caller.author, headers.get("Idempotency-Key", ""), self.request.path.encode() + body
         )
         given: list[Reply] = []
-        dossiers: list[uuid.UUID] = []
+        entered: list[Dossier] = []
 
         def again(entry: Entry) -> bool:
-            dossiers.append(entry.dossier.pk)
+            entered.append(entry.dossier)
             if (known := sending.reply(entry.dossier.pk)) is not None:
                 given.append((known.status, known.location, known.body))
             return bool(given)
@@ -54,7 +55,7 @@ class DepositView(FhirView, ABC):
             raise NO_DOSSIER from error
         status, location, text = given[0]
         if entries.MARK in text:  # the kept answer does not hold the number either
-            text = with_number(text, matricule_of(dossiers[0]))
+            text = with_number(text, entered[0].patient.ins.matricule)
         where = {"Location": f"{self.base}/{location}"} if location else {}
         return answer(text, status, **where)
 

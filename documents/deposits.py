@@ -143,7 +143,7 @@ def _filed(
     number: ins.Ins | None,
     finish: Callable[[Entry, SubmissionSet, list[Document]], None],
 ) -> list[Document]:
-    patient = Patient.objects.get(dossier_id=entry.dossier.pk)
+    patient = entry.dossier.patient
     for one in examined:
         _same_person(one, patient, number)
     lot, documents = _file(entry, submission, examined, patient)
@@ -203,7 +203,7 @@ def _file(
         author_structure=submission.author.structure or entry.actor.structure_id,
         date=submission.date or timezone.now(),
     )
-    if SubmissionSet.objects.filter(dossier=entry.dossier, unique_id=lot.unique_id).exists():
+    if submission.unique_id and SubmissionSet.objects.filter(dossier=entry.dossier, unique_id=lot.unique_id).exists():
         raise _duplicate("Ce lot de soumission a déjà été reçu.", "Bundle.entry[0].resource.identifier")
     documents = [rows.document(entry, lot, one) for one in examined]
     for document, one in zip(documents, examined, strict=True):
@@ -236,7 +236,9 @@ def _already_there(entry: Entry, examined: list[Examined]) -> list[Document] | N
     names = {one.unique_id: one for one in examined if one.unique_id}
     if len(names) < len(known):
         raise _duplicate("Deux documents du lot portent le même identifiant.", "Bundle.entry")
-    found = list(Document.objects.filter(dossier=entry.dossier, unique_id__in=names).select_related("submission_set"))
+    same = Document.objects.filter(dossier_id=entry.dossier.pk, unique_id__in=names)
+    # Nearly always none: forty columns and a join are not asked for before it is known.
+    found = list(same.select_related("submission_set")) if same.exists() else []
     for document in found:
         one = names[document.unique_id]
         at = f"{one.written.at}.masterIdentifier"

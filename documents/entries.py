@@ -3,8 +3,11 @@
 The number of the patient is not stored in these texts: `MARK` stands in its place until they are served.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
+
+from django.utils import timezone
 
 from documents.models import Document, SubmissionSet
 from fhir import ids, systems, wire
@@ -18,8 +21,8 @@ _STATUS = {"current": "current", "superseded": "superseded", "deleted": "entered
 def labels_of(document: Document) -> list[str]:
     """The visibility labels in force, in a stable order."""
     flags = (
-        (document.masked, systems.MASKED),
-        (document.withheld, systems.WITHHELD),
+        (document.is_masked, systems.MASKED),
+        (not document.visible_to_holder, systems.WITHHELD),
         (document.secret, systems.SECRET),
     )
     return [label for on, label in flags if on]
@@ -73,6 +76,24 @@ def text_of(document: Document, patient_oid: str) -> str:
             )
         )
     )
+
+
+def _label_text(label: str) -> str:
+    """A label as the stored text says it, after the confidentiality; its quotes cannot stand inside a JSON text."""
+    code = {"system": systems.VISIBILITY, "code": label}
+    return "," + wire.dumps({"coding": [code]}).decode()
+
+
+_MASKED, _WITHHELD = _label_text(systems.MASKED), _label_text(systems.WITHHELD)
+
+
+def in_force(text: str, masked_until: dt.datetime | None, visible_from: dt.datetime | None) -> str:
+    """The stored text without a label that time has taken away: no job rewrites it (features S41, R1111-53)."""
+    now = timezone.now()
+    for label, end in ((_MASKED, masked_until), (_WITHHELD, visible_from)):
+        if end is not None and end <= now:
+            text = text.replace(label, "")
+    return text
 
 
 NO_ENTRY = '"entry":[]'  # never inside a JSON text: its quotes would be escaped

@@ -1,14 +1,17 @@
 """A holder's own document: a file, what it is, its title."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 
 from access.forms import Form
-from documents import own
+from documents import masking, own
 from documents.content import SERVED, sniff
 
 LABELS = {  # shorter and plainer than the national table's; the code is what is kept
@@ -74,6 +77,43 @@ class OwnDocument(Form):
             )
         self.media_type = SERVED[kind]  # neither the name nor the browser is believed
         return file
+
+
+class Mask(Form):
+    """For how long a document is masked: without an end, or until a last day, a year at most."""
+
+    limit = forms.ChoiceField(
+        label="Pendant combien de temps ?",
+        choices=[
+            ("always", "Sans limite, jusqu'à ce que je change d'avis"),
+            ("date", "Jusqu'au jour que je choisis"),
+        ],
+        initial="always",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    last_day = forms.DateField(
+        label="Dernier jour (si vous choisissez un jour)",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d", "%d/%m/%Y"],
+        error_messages={"invalid": "Écrivez la date comme ceci : 31/12/2027."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("limit") != "date" or "last_day" in self.errors:
+            return data
+        day, today = data.get("last_day"), timezone.localdate()
+        if day is None:
+            self.add_error("last_day", "Indiquez le dernier jour.")
+        elif not today + dt.timedelta(days=1) <= day <= today + relativedelta(years=1):
+            self.add_error("last_day", "Choisissez un jour entre demain et dans un an au plus.")
+        return data
+
+    @property
+    def until(self) -> dt.datetime | None:
+        return masking.end_of(self.cleaned_data["last_day"]) if self.cleaned_data["limit"] == "date" else None
 
 
 class Search(Form):

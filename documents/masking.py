@@ -3,10 +3,14 @@
 Each is called inside the door, on a document found in the actor's scope, and traces itself.
 """
 
+import datetime as dt
+
+from dateutil.relativedelta import relativedelta
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from access.facts import REPRESENTATIVES, Role
-from access.gate import Entry
+from access.gate import Absent, Entry
 from audit.trail import Event
 from documents.acts import revise, trace
 from documents.models import Document
@@ -19,27 +23,51 @@ class Forbidden(ValidationError):
     """The act exists, but not for this actor. The message says for whom, or what to do."""
 
 
-def mask(entry: Entry, document: Document) -> None:
-    """The holder at any time; author and treating doctor too (R1111-49). Not while it awaits its announcement."""
+def mask(entry: Entry, document: Document, until: dt.datetime | None = None) -> None:
+    """The holder at any time; author and treating doctor too (R1111-49). Not while it awaits its announcement.
+
+    `until`: past it, the mask is none, with no job needed (features S41); from tomorrow, a year at most.
+    """
     _author_or_treating(entry, document)
-    if document.masked:
+    if until is not None and not tomorrow() <= until <= latest():
+        raise ValidationError("Choisissez une fin entre demain et dans un an au plus.", code="until")
+    if document.is_masked:
         raise ValidationError("Ce document est déjà masqué.", code="masked")
     if document.withheld and not document.visible_to_holder:
         raise ValidationError("Un document non visible du patient ne peut pas aussi être masqué.", code="withheld")
-    _change(entry, document, Event.DOCUMENT_MASKED, masked=True, withheld=False)
+    _change(entry, document, Event.DOCUMENT_MASKED, masked=True, masked_until=until, withheld=False)
+
+
+def holders_only(entry: Entry) -> None:
+    """The pages that decide who sees a document do not exist for a carer. Raises `Absent`."""
+    if entry.caller.role not in HOLDERS:
+        raise Absent
+
+
+def end_of(day: dt.date) -> dt.datetime:
+    """A right good for that day ends at the midnight that follows, in Paris."""
+    return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min))
+
+
+def tomorrow() -> dt.datetime:
+    return end_of(timezone.localdate())
+
+
+def latest() -> dt.datetime:
+    return end_of(timezone.localdate() + relativedelta(years=1))
 
 
 def unmask(entry: Entry, document: Document, *, asked_by_holder: bool = False) -> None:
     """The holder; or the author or the treating doctor on the holder's recorded request (D8)."""
     _author_or_treating(entry, document)
-    if not document.masked:
+    if not document.is_masked:
         raise ValidationError("Ce document n'est pas masqué.", code="masked")
     if entry.caller.role not in HOLDERS and not asked_by_holder:
         raise Forbidden(
             "Seul le titulaire démasque, ou le professionnel à sa demande : dites-le (DMP-Holder-Request: true).",
             code="holder",
         )
-    _change(entry, document, Event.DOCUMENT_UNMASKED, asked_by_holder, masked=False)
+    _change(entry, document, Event.DOCUMENT_UNMASKED, asked_by_holder, masked=False, masked_until=None)
 
 
 def announce(entry: Entry, document: Document) -> None:
@@ -91,5 +119,7 @@ def _author_or_treating(entry: Entry, document: Document) -> None:
 def _change(entry: Entry, document: Document, event: Event, asked_by_holder: bool = False, **changes: object) -> None:
     oid = Patient.objects.filter(dossier_id=document.dossier_id).values_list("oid", flat=True).get()
     revise(entry, document, oid, **changes)
-    asked = {"asked_by": "holder"} if asked_by_holder else {}
-    trace(entry, event, document, version=document.version, changes=sorted(changes), **asked)
+    said = {"asked_by": "holder"} if asked_by_holder else {}
+    if isinstance(until := changes.get("masked_until"), dt.datetime):
+        said["until"] = until.isoformat()
+    trace(entry, event, document, version=document.version, changes=sorted(changes), **said)

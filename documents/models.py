@@ -1,11 +1,12 @@
 """Documents: XDS metadata (rules.md 2.2) beside the FHIR text rendered when they were written."""
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q
 from django.utils import timezone
 from guardian.models import UserObjectPermissionBase
@@ -79,11 +80,6 @@ class WithinScope(models.Func):
         return self.condition.format(row=row), self.parameters
 
 
-_ONE = "SELECT * FROM documents_document d WHERE dossier_id = %s AND id = %s AND " + WithinScope.condition.format(
-    row="d"
-)
-
-
 class DocumentQuerySet(models.QuerySet["Document"]):
     def within(self, scope: "Scope") -> "DocumentQuerySet":
         """The documents that exist for whoever has this scope: the SQL twin of `Scope.covers`."""
@@ -91,9 +87,20 @@ class DocumentQuerySet(models.QuerySet["Document"]):
 
     def one_within(self, scope: "Scope", document_id: uuid.UUID) -> "Document | None":
         """One of them. Written out: the ORM took longer to say it than PostgreSQL to answer."""
-        condition = WithinScope(scope)
-        rows = self.raw(_ONE, [scope.dossier_id, document_id, *condition.parameters])
-        return next(iter(rows), None)
+        fields = Document._meta.concrete_fields
+        columns = ", ".join(f"d.{field.column}" for field in fields)
+        statement = f"SELECT {columns} FROM documents_document d WHERE dossier_id = %s AND id = %s AND "  # noqa: S608
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                statement + WithinScope.condition.format(row="d"),
+                [scope.dossier_id, document_id, *WithinScope(scope).parameters],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        document = Document.from_db(self.db, [field.attname for field in fields], row)
+        document.flags = json.loads(document.flags)  # Django's connections leave jsonb as text
+        return document
 
     def latest_first(self) -> "DocumentQuerySet":
         return self.order_by("-created", "-id")

@@ -14,6 +14,7 @@ from dateutil.relativedelta import relativedelta
 from django.conf import settings
 from django.utils import timezone
 
+from access.facts import Role
 from access.gate import Entry
 from audit.scoped import uuid7
 from audit.trail import ActorKind
@@ -90,7 +91,7 @@ def document(entry: Entry, lot: SubmissionSet, one: Examined) -> Document:
         deposited_at=now,
         last_updated=now,
         confidentiality=_stricter(str(facts.get("confidentiality") or "N"), written.confidentiality),
-        masked=systems.MASKED in written.labels,
+        masked=systems.MASKED in written.labels or (_masked_by_default(entry) and not withheld),
         withheld=withheld,
         visible_from=visible_from(now) if withheld else None,
         secret=systems.SECRET in written.labels,
@@ -127,6 +128,12 @@ def _authors(one: Examined) -> list[Author]:
         for author in one.facts.get("authors", ())
     ]
     return said or [author for author in one.written.authors if author.identifier or author.family]
+
+
+def _masked_by_default(entry: Entry) -> bool:
+    """The holder wants what professionals add from now on masked; he shows each when he likes (R1111-49)."""
+    by_professional = entry.caller.role in {Role.PROFESSIONAL, Role.STRUCTURE}
+    return entry.dossier.masks_new_documents and by_professional
 
 
 def _origin(entry: Entry) -> Document.Origin:

@@ -5,10 +5,11 @@ import uuid
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from access.policy import Scope
 from documents.models import Document, DocumentQuerySet, SubmissionSet
-from fhir import ids
+from fhir import ids, systems
 from fhir.search import Cursor, Period, Search, Token
 
 STATES = {"current": "current", "superseded": "superseded"}
@@ -19,11 +20,16 @@ COLUMNS = {
     "format": "format_code",
 }
 DATE_COLUMNS = {"date": "created", "creation": "created", "_lastUpdated": "last_updated"}
-LABELS = {
-    "MASQUE_PS": Q(masked=True),
-    "INVISIBLE_PATIENT": Q(withheld=True),
-    "INVISIBLE_REPRESENTANTS_LEGAUX": Q(secret=True),
-}
+
+
+def labels() -> dict[str, Q]:
+    """The documents that carry each label now: the SQL twin of `entries.labels_of`."""
+    now = timezone.now()
+    return {
+        systems.MASKED: Q(masked=True) & (Q(masked_until=None) | Q(masked_until__gt=now)),
+        systems.WITHHELD: Q(withheld=True) & (Q(visible_from=None) | Q(visible_from__gt=now)),
+        systems.SECRET: Q(secret=True),
+    }
 
 
 def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
@@ -90,8 +96,9 @@ def _identified(values: list[str]) -> Q:
 
 def _labelled(codes: list[str]) -> Q:
     wanted = Q(confidentiality__in=[code for code in codes if len(code) == 1])
+    known = labels()
     for code in codes:
-        wanted |= LABELS.get(code, Q(pk__in=[]))
+        wanted |= known.get(code, Q(pk__in=[]))
     return wanted
 
 
@@ -185,6 +192,8 @@ class Row(NamedTuple):
     id: uuid.UUID
     key: dt.datetime  # what the page is ordered by
     fhir: str
+    masked_until: dt.datetime | None = None
+    visible_from: dt.datetime | None = None
 
 
 def page(rows: QuerySet[Any], wanted: Search) -> list[Row]:
@@ -194,8 +203,9 @@ def page(rows: QuerySet[Any], wanted: Search) -> list[Row]:
     if wanted.cursor is not None:
         rows = rows.filter(_after(column, wanted.cursor, descending))
     sign = "-" if descending else ""
+    ends = () if rows.model is SubmissionSet else ("masked_until", "visible_from")
     ordered = rows.order_by(f"{sign}{column}", f"{sign}id")
-    return [Row(*row) for row in ordered.values_list("id", column, "fhir")[: wanted.count + 1]]
+    return [Row(*row) for row in ordered.values_list("id", column, "fhir", *ends)[: wanted.count + 1]]
 
 
 def _after(column: str, cursor: Cursor, descending: bool) -> Q:

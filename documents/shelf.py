@@ -32,9 +32,15 @@ class Item:
     author: str
     place: str
     masked: bool
+    masked_until: dt.datetime | None
     mine: bool
     archived: bool
     new: bool
+
+    @property
+    def masked_last_day(self) -> dt.datetime | None:
+        """A mask that ends at midnight was good until the day before."""
+        return self.masked_until - dt.timedelta(seconds=1) if self.masked_until else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ def item(row: Document) -> Item:
         deposited_at=row.deposited_at,
         author="vous-même" if mine else author_of(row),
         place=row.author_structure_name,
-        masked=row.masked,
+        masked=row.is_masked,
+        masked_until=row.masked_until,
         mine=mine,
         archived=row.archived,
         new=not mine and row.deposited_at > timezone.now() - dt.timedelta(days=7),

@@ -1,7 +1,6 @@
 from django.urls import path
 
-from audit.trail import Event
-from documents import views, views_own
+from documents import views, views_mask, views_opening, views_own
 
 app_name = "documents"
 urlpatterns = [
@@ -12,7 +11,10 @@ urlpatterns = [
     path("<uuid:document_id>/fichier/", views.file, name="file"),
     path("<uuid:document_id>/extrait/", views.extract, name="extract"),
     path("<uuid:document_id>/image/", views.preview, name="preview"),
-    path("<uuid:document_id>/masquer/", views_own.mask, {"event": Event.DOCUMENT_MASKED}, name="mask"),
-    path("<uuid:document_id>/demasquer/", views_own.mask, {"event": Event.DOCUMENT_UNMASKED}, name="unmask"),
+    path("<uuid:document_id>/masquer/", views_mask.mask, name="mask"),
+    path("<uuid:document_id>/ouvrir-a/", views_opening.search, name="open_to"),
+    path("<uuid:document_id>/ouvrir-a/<uuid:professional_id>/", views_opening.choose, name="open_until"),
+    path("<uuid:document_id>/refermer/<uuid:professional_id>/", views_opening.close, name="close_to"),
+    path("<uuid:document_id>/demasquer/", views_own.unmask, name="unmask"),
     path("<uuid:document_id>/supprimer/", views_own.delete, name="delete"),
 ]

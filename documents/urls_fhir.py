@@ -32,18 +32,18 @@ documents = by_method(
 )
 document = by_method(api_search.DocumentRead.as_view(), PATCH=api_change.Change.as_view())
 
+root = api_write.Root.as_view()
 urlpatterns = [
-    path("fhir", api_write.Root.as_view()),
-    path("fhir/", api_write.Root.as_view()),
-    path("fhir/metadata", api_read.Metadata.as_view()),
-    path("fhir/Patient", api_read.PatientSearch.as_view(**READING)),
-    path("fhir/Patient/_search", api_read.PatientSearch.as_view(**FORM)),
-    path("fhir/Patient/<str:identifier>", api_read.PatientRead.as_view()),
-    path("fhir/DocumentReference", documents),
-    path("fhir/DocumentReference/_search", api_search.DocumentSearch.as_view(**FORM)),
-    path("fhir/DocumentReference/<str:identifier>", document),
-    path("fhir/List", api_search.ListSearch.as_view(**READING)),
-    path("fhir/List/_search", api_search.ListSearch.as_view(**FORM)),
-    path("fhir/List/<str:identifier>", api_search.ListRead.as_view()),
-    path("fhir/Binary/<str:identifier>", api_read.BinaryRead.as_view()),
+    path("", root),
+    path("metadata", api_read.Metadata.as_view()),
+    path("Patient", api_read.PatientSearch.as_view(**READING)),
+    path("Patient/_search", api_read.PatientSearch.as_view(**FORM)),
+    path("Patient/<str:identifier>", api_read.PatientRead.as_view()),
+    path("DocumentReference", documents),
+    path("DocumentReference/_search", api_search.DocumentSearch.as_view(**FORM)),
+    path("DocumentReference/<str:identifier>", document),
+    path("List", api_search.ListSearch.as_view(**READING)),
+    path("List/_search", api_search.ListSearch.as_view(**FORM)),
+    path("List/<str:identifier>", api_search.ListRead.as_view()),
+    path("Binary/<str:identifier>", api_read.BinaryRead.as_view()),
 ]

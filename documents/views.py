@@ -15,9 +15,10 @@ from access import gate, holder, overview
 from access.facts import Act
 from access.gate import Entry
 from audit.trail import Event
-from documents import activity, bodies, content, contents, shelf, trends
+from documents import activity, bodies, content, contents, opening, shelf, trends
 from documents.acts import trace
 from documents.forms import Search
+from documents.masking import HOLDERS
 from documents.models import Document
 from documents.own import may_delete
 from documents.vault import Unreadable
@@ -128,6 +129,7 @@ def document(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
             "older": versions.filter(pk=row.replaces_id).first() if row.replaces_id else None,
             "newer": versions.filter(replaces_id=row.pk).first() if row.state == "superseded" else None,
             "may_delete": may_delete(entry, row),
+            "opened": opening.opened(entry, row) if entry.caller.role in HOLDERS else [],
         }
         trace(entry, Event.DOCUMENT_READ, row)
     return render(request, "documents/document.html", context | _content(row))

@@ -68,22 +68,12 @@ def delete(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 
 @holder.page
 @require_http_methods(["GET", "POST"])
-def mask(request: HttpRequest, document_id: uuid.UUID, event: Event) -> HttpResponse:
-    """Mask, or mask no more: `event` says which."""
+def unmask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
-        return _ask(request, document_id, _MASKING[event][0])
-    title = _change(request, document_id, event)
-    messages.success(request, f"« {title} » {_MASKING[event][1]}")
+        return _ask(request, document_id, "documents/unmask.html")
+    title = _change(request, document_id, Event.DOCUMENT_UNMASKED)
+    messages.success(request, f"« {title} » est de nouveau visible des professionnels autorisés.")
     return redirect("documents:document", document_id)
-
-
-_MASKING = {
-    Event.DOCUMENT_MASKED: ("documents/mask.html", "est masqué aux professionnels."),
-    Event.DOCUMENT_UNMASKED: (
-        "documents/unmask.html",
-        "est de nouveau visible des professionnels autorisés.",
-    ),
-}
 
 
 def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpResponse:
@@ -106,6 +96,8 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpRes
 def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
     """The act, under the dossier's lock; its title for the message. Done already: nothing changes."""
     with holder.enter(request, Act.OPEN, event, lock=True, object_id=document_id) as entry:
+        if event is Event.DOCUMENT_UNMASKED:
+            masking.holders_only(entry)
         row = one(entry, document_id)
         if event is Event.DOCUMENT_WITHDRAWN and not own.may_delete(entry, row):
             raise Absent
@@ -118,6 +110,5 @@ def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
 
 _ACTS = {
     Event.DOCUMENT_WITHDRAWN: masking.withdraw,
-    Event.DOCUMENT_MASKED: masking.mask,
     Event.DOCUMENT_UNMASKED: masking.unmask,
 }

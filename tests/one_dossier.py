@@ -23,6 +23,9 @@ PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
 ACROSS = {
+    "access/admin_contests.py:changelist_view": "what the operator has to answer, whatever the dossier",
+    "access/admin_contests.py:get_object": "one of them, by its id",
+    "access/api_alerts.py:given": "the authorisations just given to one professional: an index by account",
     "access/admin_emergencies.py:changelist_view": "the operator's list of broken glasses to attest: a partial index",
     "access/admin_emergencies.py:get_object": "one row of that list, by its key",
     "access/attestations.py:escalate": "the same, every hour; each row is then changed in its own dossier",
@@ -32,7 +35,7 @@ ACROSS = {
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
-    "access/sessions.py:trace_opening": "the same, when the session opens",
+    "access/sessions.py:_qualities": "the same, when a session opens or ends",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/sweep.py:sweep": "every night, every file against every row",

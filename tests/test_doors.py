@@ -29,6 +29,9 @@ dossiers/                     login     200/404  200/404  200/404  403/403      
 profil/                       login     200/405  200/405  403/405  403/403      403/405 403/405
 profil/coordonnees/           login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
+profil/accord/                login    200/422  200/422  403/403  403/403  403/403  403/403
+profil/accord/grille/         login    405/200  405/200  405/403  403/403  405/403  405/403
 profil/urgences/carte/        login     405/200  405/200  405/403  403/403      405/403 405/403
 profil/urgences/carte/pdf/    login     405/302  405/302  405/403  403/403      405/403 405/403
 profil/urgences/carte/retirer/ login    405/302  405/302  405/403  403/403      405/403 405/403
@@ -37,6 +40,10 @@ autorisations/chercher/       login     302/302  302/302  302/302  403/403      
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/<p>/autoriser/  login     405/422  405/422  405/403  403/403      405/403 405/403
 autorisations/<p>/<decision>/ login     405/302  405/422  405/403  403/403      405/403 405/403
+autorisations/<p>/ce-qu-il-voit/ login  200/405  200/405  403/405  403/403      403/405 403/405
+autorisations/equipes/        login    200/200  200/200  403/403  403/403  403/403  403/403
+autorisations/equipes/<team_id>/membres/ login    405/422  405/422  405/403  403/403  405/403  405/403
+autorisations/equipes/<team_id>/fin/ login    405/404  405/404  405/403  403/403  405/403  405/403
 documents/                    login     200/405  200/405  403/405  403/403      403/405 403/405
 documents/chercher/           login     405/302  405/302  405/302  403/403      405/302 405/302
 documents/ajouter/            login     200/200  200/200  403/403  403/403      403/403 403/403
@@ -45,9 +52,17 @@ documents/<d>/fichier/        login     200/405  404/405  403/405  403/403      
 documents/<d>/extrait/        login     404/405  404/405  403/405  403/403      403/405 403/405
 documents/<d>/image/          login     404/405  404/405  403/405  403/403      403/405 403/405
 documents/<d>/masquer/        login     200/302  404/404  403/403  403/403      403/403 403/403
+documents/<d>/ouvrir-a/       login     200/302  404/302  403/302  403/403      403/302 403/302
+documents/<d>/ouvrir-a/<p>/   login     200/200  404/404  403/403  403/403      403/403 403/403
+documents/<d>/refermer/<p>/   login     405/302  405/404  405/403  403/403      405/403 405/403
 documents/<d>/demasquer/      login     200/302  404/404  403/403  403/403      403/403 403/403
 documents/<d>/supprimer/      login     404/404  404/404  403/403  403/403      403/403 403/403
 activite/                     login     200/405  200/405  403/405  403/403      403/405 403/405
+matrice/                      200/405  200/405  200/405  200/405  200/405  200/405  200/405
+activite/<t>/contester/       login     404/404  404/404  403/403  403/403      403/403 403/403
+demandes/                     login    200/405  200/405  403/405  403/403  403/405  403/405
+demandes/attente/             login    204/405  204/405  204/405  403/403  204/405  204/405
+demandes/<r>/                 login    405/422  405/422  405/403  403/403  405/403  405/403
 ouvrir/                       200/200   200/200  200/200  200/200  403/403      200/200 200/200
 ouvrir/code/                  302/302   302/302  302/302  302/302  403/403      302/302 302/302
 ouvrir/lien/<r>/<secret>/     200/410   200/410  200/410  200/410  403/403      200/410 200/410
@@ -60,6 +75,9 @@ pro/retour/                   404/405   404/405  404/405  404/405  404/405      
 pro/situation/                login     405/404  405/404  405/404  405/422      405/404 405/404
 pro/sortie/                   login     405/404  405/404  405/404  405/200      405/404 405/404
 pro/fin-de-session/           405/404   405/404  405/404  405/404  405/404      405/404 405/404
+profil/adresse/               login     302/302  302/302  302/302  403/403      403/403 403/403
+profil/adresse/code/          login     302/302  302/302  302/302  403/403      302/302 302/302
+profil/adresse/annuler/<token>/ 410/410 410/410  410/410  410/410  403/403      410/410 410/410
 compte/guichet/               login     login    login    login    403/403      login   login
 compte/login/                 200/200   302/302  302/302  302/302  302/302      302/302 302/302
 compte/logout/                302/302   200/302  200/302  200/302  302/302      200/302 200/302
@@ -67,6 +85,7 @@ compte/inactive/              200/405   200/405  200/405  200/405  403/403      
 compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
 compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/sessions/              login     200/302  200/302  200/302  403/403      200/302 200/302
 compte/reauthenticate/        login     200/200  200/200  200/200  403/403      200/200 200/200
 compte/login/code/confirm/    login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/password/change/       login     200/200  200/200  200/200  403/403      200/200 200/200
@@ -111,6 +130,12 @@ api/v1/dossiers                      401/401   405/422    405/422  405/422  403/
 api/v1/dossiers/<dossier>/autorisation 401/401 200/422    200/422  200/422  403/403
 api/v1/dossiers/<dossier>/medecin-traitant 401/401 405/422 405/422 405/422  403/403
 api/v1/dossiers/<dossier>/depots     401/401   200/405    200/405  403/405  403/403
+api/v1/dossiers/<dossier>/demandes   401/401  405/201  405/201  405/403  403/403
+api/v1/dossiers/<dossier>/demandes/<demande> 401/401  404/405  404/405  404/405  403/403
+api/v1/dossiers/<dossier>/demandes/<demande>/code 401/401  405/422  405/422  405/422  403/403
+api/v1/dossiers/<dossier>/demandes/<demande>/pin 401/401  405/422  405/422  405/422  403/403
+api/v1/dossiers/<dossier>/equipe/membres 401/401  405/422  405/422  405/422  403/403
+api/v1/alertes                       401/401  200/405  200/405  200/405  403/403
 api/v1/dossiers/<dossier>/urgences   401/401   200/422    200/422  200/422  403/403
 api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401 405/422 405/422 405/422 403/403
 api/v1/urgences/numero               401/401   405/422    405/422  405/422  403/403
@@ -147,7 +172,15 @@ APPS = {
     "account": ["emailaddress"],
     "mfa": ["authenticator"],
     "auth": ["group"],
-    "access": ["caissegroupgrant", "emergencyaccess", "matrixversion", "professional", "structure", "user"],
+    "access": [
+        "caissegroupgrant",
+        "contest",
+        "emergencyaccess",
+        "matrixversion",
+        "professional",
+        "structure",
+        "user",
+    ],
     "patients": ["caisse", "openingrule", "regime"],
     "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
     + ["periodictask"],
@@ -183,7 +216,7 @@ def of_models() -> dict[str, dict[str, str]]:
 def short(route: str) -> str:
     """A pattern as the tables write it."""
     names = {"document_id": "d", "professional_id": "p", "request_id": "r", "pk": "k", "object_id": "o"}
-    names |= {"content_type_id": "c"}
+    names |= {"trace_id": "t", "content_type_id": "c"}
     plain = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("([^/]+)", "<o>").replace("^", "").replace("$", "")
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda one: f"<{names.get(one[1], one[1])}>", plain) or "(home)"
 

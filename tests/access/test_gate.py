@@ -67,7 +67,7 @@ def test_come_of_age_the_holder_sees_what_he_kept_secret(dossier):
 
 
 def test_at_the_majority_the_right_of_the_parents_is_over_and_the_holder_s_begins(time_machine):
-    time_machine.move_to(dt.datetime(2026, 11, 20, tzinfo=dt.UTC), tick=False)
+    time_machine.move_to(dt.datetime(2026, 11, 1, tzinfo=dt.UTC), tick=False)
     child = make.DossierFactory(birth_date=dt.date(2008, 11, 24))
     make.DocumentFactory(dossier=child)
     parent, holder = make.holder(child, "parent"), make.holder(child)

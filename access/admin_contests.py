@@ -1,0 +1,80 @@
+"""The operator's desk for contested accesses: who acted, what kind of act, when, what the holder says."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from unfold.admin import ModelAdmin
+
+from access import contests, words
+from access.models import Contest, User
+
+
+class ContestForm(forms.ModelForm):
+    class Meta:
+        model = Contest
+        fields = ["owner", "answer"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        owner = self.fields.get("owner")  # absent once read only
+        if isinstance(owner, forms.ModelChoiceField):
+            owner.queryset = User.objects.filter(kind=User.Kind.OPERATOR, is_active=True)
+
+
+@admin.register(Contest)
+class ContestAdmin(ModelAdmin):
+    """Rows that the holder makes. Owner and answer are given here; an answer given is read only."""
+
+    form = ContestForm
+    list_display = ["asked_at", "due_at", "owner", "answered_at"]
+    list_filter = [("answered_at", admin.EmptyFieldListFilter)]
+    ordering = ["answered_at", "due_at"]
+    fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "owner", "answer", "answered_at"]
+    readonly_fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "answered_at"]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_actions(self, request):
+        return {}
+
+    def get_readonly_fields(self, request, obj=None):
+        given = ["owner", "answer"] if obj is not None and obj.answered_at else []
+        return [*self.readonly_fields, *given]
+
+    # Rendered here: a page across dossiers is asked for by a function with a name (docs/adr/0002, R6).
+    def changelist_view(self, request, extra_context=None):
+        answer = super().changelist_view(request, extra_context)
+        return answer.render() if hasattr(answer, "render") else answer
+
+    def get_object(self, request, object_id, from_field=None):
+        return super().get_object(request, object_id, from_field)
+
+    def save_model(self, request, obj, form, change):
+        try:
+            contests.answer(obj, request.user, owner=obj.owner, text=obj.answer)
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+
+    @admin.display(description="qui")
+    def actor(self, row):
+        trace = contests.subject_of(row)
+        return words.who(trace) if trace else "inconnu"
+
+    @admin.display(description="acte")
+    def act(self, row):
+        trace = contests.subject_of(row)
+        known = words.ACTS.get(trace.event) if trace else None
+        return (
+            known.wished.format(what="un document", page="une page", setting="un réglage", to="un professionnel")
+            if known
+            else "inconnu"
+        )
+
+    @admin.display(description="le")
+    def at(self, row):
+        trace = contests.subject_of(row)
+        return trace.at if trace else None

@@ -1,0 +1,93 @@
+"""« Pourquoi ? » of one professional and one document: the policy's own answer, in words (features M3, M4).
+
+The same `decide` and the same `Scope.covers` as the doors: what is explained is what is served. The reader is
+the holder, and only of documents that exist for her: nothing is explained of what she may not know.
+"""
+
+import copy
+import datetime as dt
+from dataclasses import dataclass, replace
+
+from django.utils import timezone
+
+from access import words
+from access.facts import Act, Facts, Ground
+from access.policy import Scope, decide
+from access.rights import Known, Right
+from access.words import Why
+from documents.models import Document, DocumentGrant
+
+MASKED, TYPE, SECRET, DELETED = "masked", "type", "secret", "deleted"
+NOT_SEEN = {
+    MASKED: Why(
+        "Vous avez masqué ce document aux professionnels.",
+        "Pour qu'il le voie : ouvrez le document, puis « Ne plus masquer ».",
+    ),
+    TYPE: Why("Ce type de document n'est pas de ceux que sa profession, ou votre autorisation, lui permet de lire."),
+    SECRET: Why("Il travaille dans une session secrète, qui ne montre rien d'autre."),
+    DELETED: Why("Son auteur l'a supprimé : plus personne ne le voit."),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Does he see it, by which rule, since when and recorded by whom, how to change that."""
+
+    sees: bool
+    ground: str
+    why: Why
+    since: str = ""
+
+
+def explain(facts: Facts, document: Document, known: Known | None = None) -> Answer:
+    """`known`: the rights that stand now, to say since when (`rights.standing`)."""
+    decision = decide(Act.OPEN, facts)
+    if decision.scope is not None and decision.scope.covers(document):
+        ground = _ground(decision.ground, decision.scope, document)
+        return Answer(True, ground, words.WHY[ground], _since(facts, document, ground, known or {}))
+    if decision.scope is not None and (kept := _kept_from(decision.scope, document)):
+        return Answer(False, kept, NOT_SEEN[kept])
+    # Only what he wrote, or what was opened to him, is his: why he reads nothing else.
+    refused = decide(Act.LIST, replace(facts, documents=frozenset())).ground
+    return Answer(False, refused, _plainly(words.WHY[refused]), (known or {}).get((facts.author, refused), ""))
+
+
+def _ground(ground: Ground, scope: Scope, document: Document) -> Ground:
+    """The right of the list when it is enough; else what is his own in that document."""
+    if replace(scope, author="", documents=frozenset()).covers(document):
+        return ground
+    return Ground.AUTHOR if scope.author in document.author_ids else Ground.OPENED_TO_HIM
+
+
+def _kept_from(scope: Scope, document: Document) -> str:
+    """What keeps one document from a scope that opens others; empty when the scope opens nothing of itself."""
+    if document.state == Document.State.DELETED:
+        return DELETED
+    if not scope.general:
+        return ""
+    if scope.only_secret and not document.secret:
+        return SECRET
+    return MASKED if replace(scope, masked=True).covers(document) else TYPE
+
+
+def _plainly(why: Why) -> Why:
+    """A line of the trail says « Refusé : … »; here nothing was asked."""
+    rule = why.rule.removeprefix("Refusé : ")
+    return replace(why, rule=rule[0].upper() + rule[1:])
+
+
+def _since(facts: Facts, document: Document, ground: Ground, known: Known) -> str:
+    if ground is Ground.OPENED_TO_HIM:
+        rows = DocumentGrant.rights.running().filter(dossier_id=facts.dossier_id, content_object_id=document.pk)
+        grant = rows.filter(user__professional__idnat=facts.author).first()
+        return str(Right(grant.since, grant.until)) if grant else ""
+    return known.get((facts.author, ground), "")
+
+
+def if_masked(document: Document, until: dt.datetime | None = None) -> Document:
+    """The document as it would be, masked from now on; the row is not touched."""
+    twin = copy.copy(document)
+    twin.masked, twin.masked_until = True, until
+    if twin.visible_from is not None and twin.visible_from <= timezone.now():
+        twin.withheld = False
+    return twin

@@ -1,0 +1,88 @@
+"""Before masking: who would lose sight of a document, and what would still betray it (features M5)."""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from access import gate, seen_by
+from access.gate import Entry
+from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, Professional
+from access.words import polite
+from documents.explain import explain, if_masked
+from documents.models import Document, Result
+
+MOST = 50  # professionals looked at, and documents named: a page a person can read
+
+
+@dataclass(frozen=True)
+class Traitor:
+    """Another document that says what the masked one said."""
+
+    document: Document
+    reason: str
+
+
+def losing(entry: Entry, document: Document) -> list[str]:
+    """The professionals with a running right who see it now and would no more: the policy asked twice."""
+    masked = if_masked(document)
+    names = []
+    for professional in _with_rights(entry):
+        for caller in seen_by.callers(professional):
+            _, facts = gate.look(caller, dossier_id=entry.dossier.pk)
+            if explain(facts, document).sees and not explain(facts, masked).sees:
+                names.append(polite(professional.name))
+                break
+    return names
+
+
+def _with_rights(entry: Entry) -> list[Professional]:
+    grants = DossierGrant.rights.running().filter(
+        content_object=entry.dossier, permission__codename__in=(AUTHORISED, TREATING)
+    )
+    emergencies = EmergencyAccess.objects.running().filter(dossier=entry.dossier)
+    users = {*grants.values_list("user_id", flat=True), *emergencies.values_list("user_id", flat=True)}
+    rows = Professional.objects.filter(user__in=users).prefetch_related("situations__structure")
+    return list(rows.order_by("family", "given", "id")[:MOST])
+
+
+def traitors(entry: Entry, document: Document) -> list[Traitor]:
+    """Those of the same care, that exist for who asks and are not masked yet: newest first, one reason each."""
+    codes = _codes(entry, document)
+    tests = {
+        "autre version du même document": Q(replaces_id=document.pk) | Q(pk=document.replaces_id),
+        "envoyé en même temps": Q(submission_set_id=document.submission_set_id)
+        if document.submission_set_id
+        else None,
+        "même acte, même lieu": _same_act(document),
+        "même demande ou même ordonnance": Q(reference_ids__overlap=document.reference_ids)
+        if document.reference_ids
+        else None,
+        "mêmes analyses de laboratoire": Exists(
+            Result.objects.filter(dossier_id=entry.dossier.pk, document_id=OuterRef("pk"), code__in=codes)
+        )
+        if codes
+        else None,
+    }
+    rows = Document.objects.within(entry.scope).exclude(pk=document.pk)
+    rows = rows.filter(Q(masked=False) | Q(masked_until__lte=timezone.now()))
+    rows = rows.filter(Q(withheld=False) | Q(visible_from__lte=timezone.now()))
+    found: dict[object, Traitor] = {}
+    for reason, test in tests.items():
+        if test is not None:
+            for row in rows.filter(test).latest_first()[:MOST]:
+                found.setdefault(row.pk, Traitor(row, reason))
+    return sorted(found.values(), key=lambda one: one.document.created, reverse=True)[:MOST]
+
+
+def _same_act(document: Document) -> Q | None:
+    """Same day in Paris, same structure."""
+    if document.service_start is None or not document.author_structure:
+        return None
+    day = timezone.localtime(document.service_start).date()
+    return Q(service_start__date=day, author_structure=document.author_structure)
+
+
+def _codes(entry: Entry, document: Document) -> list[str]:
+    rows = Result.objects.filter(dossier_id=entry.dossier.pk, document_id=document.pk)
+    return list(rows.values_list("code", flat=True).distinct())

@@ -1,0 +1,112 @@
+"""/api/v1/dossiers/{id}/demandes and /api/v1/alertes."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from access import api_consent, consents, gate
+from access.facts import Act
+from access.models import ConsentRequest, DossierGrant
+from audit.trail import Event
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def dossier(code_tables):
+    return make.DossierFactory()
+
+
+@pytest.fixture
+def doctor(db):
+    return make.ProfessionalFactory()
+
+
+def url(dossier):
+    return f"/api/v1/dossiers/{dossier.pk.hex}/demandes"
+
+
+def as_holder(dossier, act):
+    with gate.enter(make.holder(dossier), Act.AUTHORISE, Event.CONSENT_ANSWERED, dossier_id=dossier.pk) as entry:
+        return act(entry)
+
+
+def test_he_asks_polls_and_reads_at_last(api, dossier, doctor):
+    client = api(doctor)
+    asked = client.post(url(dossier), {"reason": "suivi"}, format="json")
+    assert (asked.status_code, asked.data["state"], asked["Retry-After"]) == (201, "waiting", "2")
+    look = client.get(asked["Location"])
+    assert (look.data["state"], look["Retry-After"]) == ("waiting", "2")
+    key = ConsentRequest.objects.get().pk
+    as_holder(dossier, lambda e: consents.answer(e, key, True, timezone.now() + dt.timedelta(days=1)))
+    look = client.get(asked["Location"], headers={"Prefer": "wait=10"})
+    assert (look.data["state"], "Retry-After" in look) == ("yes", False)
+
+
+def test_a_refusal_is_no_without_more(api, dossier, doctor):
+    client = api(doctor)
+    asked = client.post(url(dossier), {}, format="json")
+    key = ConsentRequest.objects.get().pk
+    as_holder(dossier, lambda e: consents.answer(e, key, False))
+    look = client.get(asked["Location"]).json()
+    assert (look.pop("state"), set(look)) == ("no", {"id", "expires_at", "until", "square"})
+    assert not DossierGrant.objects.exists()
+
+
+def test_nobody_else_reads_his_request(api, dossier, doctor):
+    asked = api(doctor).post(url(dossier), {}, format="json")
+    assert api(make.ProfessionalFactory(nurse=True)).get(asked["Location"]).status_code == 404
+
+
+def test_the_code_of_the_grid_is_typed_on_his_screen(api, dossier, doctor):
+    made = as_holder(dossier, consents.make_grid)
+    client = api(doctor)
+    asked = client.post(url(dossier), {"means": "grille"}, format="json")
+    column, line = asked.data["square"]
+    right = made["ABCDEFGH".index(column) + 8 * (int(line) - 1)]
+    assert client.post(asked["Location"] + "/code", {"code": "AAAAAA"}, format="json").status_code == 422
+    done = client.post(asked["Location"] + "/code", {"code": right}, format="json")
+    assert (done.status_code, done.data) == (200, {"state": "yes"})
+    assert client.post(asked["Location"] + "/code", {"code": right}, format="json").status_code == 409
+
+
+def test_the_pin_is_typed_on_his_screen(api, dossier, doctor):
+    as_holder(dossier, lambda entry: consents.set_pin(entry, "4821"))
+    client = api(doctor)
+    asked = client.post(url(dossier), {"means": "code"}, format="json")
+    answers = [client.post(asked["Location"] + "/pin", {"pin": "1111"}, format="json") for _ in range(6)]
+    assert [one.status_code for one in answers] == [422] * 5 + [423]
+
+
+def test_who_is_blocked_asks_nothing(api, dossier, doctor):
+    make.forbid(dossier, doctor)
+    assert api(doctor).post(url(dossier), {}, format="json").status_code == 403
+    assert not ConsentRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [("", 0), ("wait=3", 3), ("respond-async, wait=7", 7), ("wait=60", 10), ("wait=x", 0), ("await=4", 0)],
+)
+def test_a_wish_to_wait_is_bounded(prefer, seconds):
+    assert api_consent._wish(prefer) == seconds
+
+
+def test_when_two_wait_already_the_third_is_answered_at_once(api, dossier, doctor):
+    client = api(doctor)
+    asked = client.post(url(dossier), {}, format="json")
+    with api_consent.WAITING, api_consent.WAITING:
+        look = client.get(asked["Location"], headers={"Prefer": "wait=10"})
+    assert (look.data["state"], look["Retry-After"]) == ("waiting", "2")
+
+
+def test_he_is_alerted_of_what_others_gave_him(api, dossier, doctor):
+    before = timezone.now() - dt.timedelta(minutes=2)
+    make.permit(dossier, doctor, source="web")
+    make.permit(make.DossierFactory(), doctor, source="professional")
+    make.permit(make.DossierFactory(), make.ProfessionalFactory(nurse=True), source="web")
+    answer = api(doctor).get("/api/v1/alertes", {"since": before.isoformat()})
+    assert [one["dossier"] for one in answer.json()] == [dossier.pk.hex]
+    assert api(doctor).get("/api/v1/alertes", {"since": timezone.now().isoformat()}).json() == []

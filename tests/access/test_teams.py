@@ -1,0 +1,107 @@
+"""A care team: agreed to by the holder, each member by name, ended all at once."""
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from access.models import CareTeam, DossierGrant
+from audit.models import Trace
+from patients.models import Notice
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def dossier(code_tables):
+    return make.DossierFactory()
+
+
+@pytest.fixture
+def team(holder_client, dossier):
+    holder_client(dossier).post(reverse("teams"), {"name": "Cardiologie", "duration": "1mois"})
+    return CareTeam.objects.get()
+
+
+@pytest.fixture
+def doctor(db):
+    return make.ProfessionalFactory()
+
+
+@pytest.fixture
+def nurse(db):
+    return make.ProfessionalFactory(nurse=True)
+
+
+def add(client, team, who):
+    return client.post(reverse("team_member", args=[team.pk]), {"rpps": who.idnat[1:]})
+
+
+def bring(api, dossier, by, who):
+    url = f"/api/v1/dossiers/{dossier.pk.hex}/equipe/membres"
+    return api(by).post(url, {"idnat": who.idnat}, format="json")
+
+
+def running():
+    return DossierGrant.rights.running()
+
+
+def test_agreeing_to_a_team_opens_nothing_before_a_member_is_named(team, dossier):
+    assert not DossierGrant.objects.exists()
+    assert Trace.objects.about(dossier.pk).filter(event="team_agreed").get().object_title == "Cardiologie"
+
+
+def test_each_member_has_his_own_right_until_the_teams_end(holder_client, api, dossier, team, doctor, nurse):
+    assert add(holder_client(dossier), team, doctor).status_code == 302
+    assert bring(api, dossier, doctor, nurse).status_code == 201
+    found = {(grant.user.professional_id, grant.team, grant.until, grant.express) for grant in running()}
+    assert found == {(one.pk, team.pk, team.until, False) for one in (doctor, nurse)}
+    named = Trace.objects.about(dossier.pk).filter(event="team_joined").order_by("seq")
+    assert list(named.values_list("actor_kind", "detail__idnat")) == [
+        ("holder", doctor.idnat),
+        ("professional", nurse.idnat),
+    ]
+    assert Notice.objects.filter(kind="access_granted").exists()
+
+
+def test_who_is_no_member_brings_nobody_in(api, dossier, team, doctor, nurse):
+    make.permit(dossier, doctor)  # authorised for himself, not of the team
+    assert bring(api, dossier, doctor, nurse).status_code == 422
+    assert running().count() == 1
+
+
+def test_ending_the_team_ends_its_members_and_nobody_else(holder_client, api, dossier, team, doctor, nurse):
+    client = holder_client(dossier)
+    other = make.permit(dossier, make.ProfessionalFactory())
+    add(client, team, doctor)
+    bring(api, dossier, doctor, nurse)
+    assert client.post(reverse("team_end", args=[team.pk])).status_code == 302
+    assert list(running()) == [other]
+    assert Trace.objects.about(dossier.pk).filter(event="team_ended").count() == 1
+    assert bring(api, dossier, doctor, nurse).status_code == 422
+
+
+def test_a_blocked_member_is_out_and_is_not_brought_back(holder_client, api, dossier, team, doctor, nurse):
+    client = holder_client(dossier)
+    add(client, team, doctor)
+    add(client, team, nurse)
+    client.post(reverse("decide", kwargs={"professional_id": nurse.pk, "decision": "bloquer"}))
+    assert [grant.user.professional for grant in running()] == [doctor]
+    assert bring(api, dossier, doctor, nurse).status_code == 422
+
+
+def test_a_team_of_another_dossier_is_not_found(holder_client, team, doctor):
+    other = make.DossierFactory()
+    client = holder_client(other)
+    session = client.session
+    session.pop("dossier", None)
+    session.save()
+    assert add(client, team, doctor).status_code == 404
+    assert not running().exists()
+
+
+def test_a_team_past_its_end_takes_nobody(holder_client, dossier, team, doctor):
+    CareTeam.objects.update(until=timezone.now() - dt.timedelta(seconds=1))
+    assert add(holder_client(dossier), team, doctor).status_code == 422
