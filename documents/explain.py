@@ -13,9 +13,9 @@ from django.utils import timezone
 from access import words
 from access.facts import Act, Facts, Ground
 from access.policy import Scope, decide
-from access.rights import Known, Right
+from access.rights import Rights
 from access.words import Why
-from documents.models import Document, DocumentGrant
+from documents.models import Document
 
 MASKED, TYPE, SECRET, DELETED = "masked", "type", "secret", "deleted"
 NOT_SEEN = {
@@ -39,17 +39,18 @@ class Answer:
     since: str = ""
 
 
-def explain(facts: Facts, document: Document, known: Known | None = None) -> Answer:
-    """`known`: the rights that stand now, to say since when (`rights.standing`)."""
+def explain(facts: Facts, document: Document, known: Rights | None = None) -> Answer:
+    """`known`: the rights of this professional, to say since when (`rights.asked`)."""
+    known = known or Rights()
     decision = decide(Act.OPEN, facts)
     if decision.scope is not None and decision.scope.covers(document):
         ground = _ground(decision.ground, decision.scope, document)
-        return Answer(True, ground, words.WHY[ground], _since(facts, document, ground, known or {}))
+        return Answer(True, ground, words.WHY[ground], known.told(facts.author, ground, facts.at, document.pk).since)
     if decision.scope is not None and (kept := _kept_from(decision.scope, document)):
         return Answer(False, kept, NOT_SEEN[kept])
     # Only what he wrote, or what was opened to him, is his: why he reads nothing else.
     refused = decide(Act.LIST, replace(facts, documents=frozenset())).ground
-    return Answer(False, refused, _plainly(words.WHY[refused]), (known or {}).get((facts.author, refused), ""))
+    return Answer(False, refused, _plainly(words.WHY[refused]), known.told(facts.author, refused, facts.at).since)
 
 
 def _ground(ground: Ground, scope: Scope, document: Document) -> Ground:
@@ -74,14 +75,6 @@ def _plainly(why: Why) -> Why:
     """A line of the trail says « Refusé : … »; here nothing was asked."""
     rule = why.rule.removeprefix("Refusé : ")
     return replace(why, rule=rule[0].upper() + rule[1:])
-
-
-def _since(facts: Facts, document: Document, ground: Ground, known: Known) -> str:
-    if ground is Ground.OPENED_TO_HIM:
-        rows = DocumentGrant.rights.running().filter(dossier_id=facts.dossier_id, content_object_id=document.pk)
-        grant = rows.filter(user__professional__idnat=facts.author).first()
-        return str(Right(grant.since, grant.until)) if grant else ""
-    return known.get((facts.author, ground), "")
 
 
 def if_masked(document: Document, until: dt.datetime | None = None) -> Document:

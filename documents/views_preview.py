@@ -39,7 +39,7 @@ def preview(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
         seen = seen_in(entry, facts)
         mine = shelf.in_force(entry.scope)
         found = _page(entry, mine.exclude(pk__in=seen.values("pk")) if rest else seen, cursor(request))
-        known = rights.standing(entry.dossier.pk, [facts.author])
+        known = rights.asked(entry.dossier.pk, [facts.author])
         lines = [(shelf.item(row), explain(facts, row, known)) for row in found[:PAGE]]
         entry.trace(
             object_kind="professional",
