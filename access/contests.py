@@ -70,11 +70,10 @@ def answer(row: Contest, by: User, *, owner: User | None, text: str) -> None:
 
 def state(row: Contest) -> str:
     """How far it is, and how late: what the operator sorts his day by."""
-    now = timezone.now()
     if row.answered_at is not None:
         return "répondu" if row.answered_at <= row.due_at else "répondu, hors délai"
-    if row.due_at < now:
-        days = (now - row.due_at).days
+    if row.is_late:
+        days = (timezone.now() - row.due_at).days
         return f"EN RETARD de {days} jour{'s' if days > 1 else ''}" if days else "EN RETARD"
     return "en cours" if row.owner_id else "à attribuer"
 

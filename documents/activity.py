@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from access import contests, rights, words
 from access.facts import Act
@@ -62,7 +63,15 @@ class Page:
     lines: list[Line]
     next: uuid.UUID | None
     folded: int
-    contests: list[Contest]
+    contests: list["Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A contest, with the access it is about, in words."""
+
+    contest: Contest
+    access: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,19 @@ def page(entry: Entry, *, group: str = "", before: uuid.UUID | None = None, read
         replace(_line(trace, counts[f"rank{trace.seq}"], me, titles, known), contest=contested.get(trace.pk))
         for trace in traces
     ]
-    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"], cases)
+    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"], _cases(entry, cases))
+
+
+def _cases(entry: Entry, contested: list[Contest]) -> list[Case]:
+    """« Dr Paul Morel, le 3 mars 2027 à 11:02 » before what became of it."""
+    if not contested:
+        return []
+    traces = visible(entry).filter(pk__in=[one.trace_id for one in contested]).in_bulk()
+    return [Case(one, f"{words.who(traces[one.trace_id])}, {_moment(traces[one.trace_id].at)}") for one in contested]
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"le {date_format(timezone.localtime(at), 'j F Y à H:i')}"
 
 
 def _counts(seen: TraceQuerySet, traces: list[Trace]) -> dict[str, int]:

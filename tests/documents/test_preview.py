@@ -123,7 +123,7 @@ SHOWN = re.compile(r'<p class="mb-1"><a href="/documents/([0-9a-f-]+)/">')
 
 
 def shown(client, doctor, query=""):
-    answer = client.get(reverse("preview", args=[doctor.pk]) + query)
+    answer = client.get(reverse("professional_preview", args=[doctor.pk]) + query)
     assert answer.status_code == 200
     return set(SHOWN.findall(answer.content.decode()))
 

@@ -207,8 +207,8 @@ def test_two_worlds_that_differ_by_a_minor_s_secret_answer_a_parent_alike(client
         make.holder_of(dossier, "parent"), backend="allauth.account.auth_backends.AuthenticationBackend"
     )
     addresses = [
-        reverse("preview", args=[doctor.pk]),
-        reverse("preview", args=[doctor.pk]) + "?reste",
+        reverse("professional_preview", args=[doctor.pk]),
+        reverse("professional_preview", args=[doctor.pk]) + "?reste",
         reverse("documents:mask", args=[document.pk]),
         reverse("documents:document", args=[document.pk]),
         reverse("activity") + "?qui=professionnels",
