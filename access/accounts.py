@@ -5,15 +5,18 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
+from access import devices
+from access.open_sessions import device
+from access.recovery import SECOND_FACTORS
 from access.sessions import trace_opening
+from access.tasks import send_device_notice
 from audit.trail import TrailDown
-
-SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -30,9 +33,19 @@ class AccountAdapter(DefaultAccountAdapter):
         return bool(super().is_login_by_code_required(login))
 
     def login(self, request: HttpRequest, user: Any) -> None:
-        """Every factor was given: traced, then signed in."""
+        """Every factor was given: traced, its owner told if the browser is new, then signed in."""
+        new = devices.is_new(request, user)
         try:
-            trace_opening(request, user)
+            trace_opening(request, user, {"changes": ["new_device"]} if new else None)
         except TrailDown as error:
             raise ImmediateHttpResponse(render(request, "access/trail_down.html", status=503)) from error
+        if new:
+            at = timezone.now().isoformat()
+            site = settings.BACKOFFICE_URL if settings.ROLE == "backoffice" else settings.PORTAL_URL
+            send_device_notice.delay(str(user.pk), device(self.get_http_user_agent(request)), at, site)
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: Any, **hook: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **hook)
+        devices.remember(response, user)
+        return response

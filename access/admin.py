@@ -1,13 +1,16 @@
 """The back office: administrative tables only. Nothing is deleted here, and nothing of a document is shown."""
 
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from access import admin_contests  # noqa: F401 (registers itself)
+from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients.models import Caisse, OpeningRule, Regime
+
+admin.site.unregister(UserSession)  # it would show where people sign in from, and nobody needs it
 
 
 class Kept(ModelAdmin):

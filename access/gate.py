@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,10 +19,10 @@ from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, U
 from access.policy import Decision, Scope, decide
 from audit import trail
 from audit.trail import Actor, ActorKind, Event
-from patients import terms
+from patients import notices, terms
 from patients.dossiers import of_age
 from patients.ins import Ins
-from patients.models import Dossier
+from patients.models import Dossier, Notice
 
 
 class Refused(Exception):
@@ -48,6 +48,8 @@ class Caller:
     purpose: Purpose = Purpose.CARE
     regulator: bool = False
     needs_express: bool = False  # D18
+    # What the gate found at each entry of this request: whether he is in an emergency mode is shown all along.
+    seen: list[Facts] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def author(self) -> str:
@@ -107,6 +109,7 @@ def enter(
     try:
         with transaction.atomic(durable=True):
             dossier, facts = look(caller, dossier_id=dossier_id, ins=ins, lock=lock)
+            caller.seen.append(facts)
             caller = _as_he_stands(caller, facts)
             decision = decide(act, facts)
             if not decision:
@@ -116,6 +119,8 @@ def enter(
                 yield entry
                 if not entry.traced:
                     raise trail.TrailDown("Un accès n'a pas laissé de trace.")
+                if decision.ground is Ground.REGULATION:
+                    notices.tell(dossier.pk, Notice.Kind.EMERGENCY, once_a_day=True)  # R1111-48
     except Absent:
         _trace_refusal(caller, event, dossier, "absent", object_id)
         raise

@@ -1,38 +1,111 @@
-"""The habilitation matrix (article R1111-46): profession × document type, as versioned data (D20)."""
+"""The habilitation matrix (article R1111-46): profession × document type, as versioned data (D20).
+
+What a profession reads is asked at each request, of the version in force at that instant (`access.gate`): a version
+loaded today for next month takes effect by itself, in every process.
+"""
 
 import csv
 import datetime as dt
-from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
 
 from access.models import MatrixRow, MatrixVersion
+from patients import terms
 
-COLUMNS = {"profession", "category", "type", "consultation"}
+# Columns of the official cell (rules.md 2), then those of the project's own draft; in the order of `Cell`.
+SHAPES = (
+    (
+        "field_code_profession",
+        "field_type_de_document.field_code_loinc",
+        "field_consultation_document",
+    ),
+    ("profession", "type", "consultation"),
+)
+SAID = {"1": True, "true": True, "oui": True, "0": False, "false": False, "non": False}
+
+Readable = dict[str, frozenset[str]]  # of each profession, the types it reads
 
 
 class WrongMatrix(Exception):
-    """The file has not the shape of a matrix: nothing was loaded."""
+    """The file is not a matrix: nothing was loaded."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    line: int
+    profession: str
+    type: str
+    readable: bool
+
+
+def read(path: Path) -> Readable:
+    """What the file says. Raises `WrongMatrix` with the line: an unknown answer, a cell said twice otherwise."""
+    said: dict[tuple[str, str], Cell] = {}
+    for cell in _cells(path):
+        before = said.setdefault((cell.profession, cell.type), cell)
+        if before.readable != cell.readable:
+            raise WrongMatrix(f"Ligne {cell.line} : le contraire de la ligne {before.line}.")
+    if not said:
+        raise WrongMatrix("Le fichier ne contient aucune cellule.")
+    professions = dict.fromkeys(profession for profession, _ in said)
+    return {
+        one: frozenset(cell.type for cell in said.values() if cell.profession == one and cell.readable)
+        for one in professions
+    }
+
+
+def _cells(path: Path) -> Iterator[Cell]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongMatrix("Le fichier ne peut pas être lu : un texte UTF-8 est attendu.") from error
+    header = text.partition("\n")[0]
+    rows = csv.DictReader(text.splitlines(), delimiter=";" if header.count(";") > header.count(",") else ",")
+    known = {name.strip() for name in rows.fieldnames or ()}
+    shape = next((one for one in SHAPES if known.issuperset(one)), None)
+    if shape is None:
+        raise WrongMatrix(f"Colonnes attendues : {', '.join(SHAPES[0])}.")
+    for line, row in enumerate(rows, 2):
+        profession, kind, answer = ((row[column] or "").strip() for column in shape)
+        if not profession or not kind:
+            raise WrongMatrix(f"Ligne {line} : la profession ou le type manque.")
+        if answer.lower() not in SAID:
+            raise WrongMatrix(f"Ligne {line} : la consultation est 1 ou 0 (ou true, false, oui, non).")
+        yield Cell(line, profession, kind, SAID[answer.lower()])
+
+
+def unknown(readable: Readable) -> list[str]:
+    """Professions and types that no code table of ours has: they are kept, and match nothing until it has."""
+    professions = {*terms.table("professions"), *terms.table("other_professions")}
+    types = set().union(*readable.values())
+    return sorted(set(readable) - professions) + sorted(types - set(terms.table("types")))
+
+
+def in_force(at: dt.datetime | None = None) -> MatrixVersion | None:
+    """The version that decides at that instant."""
+    return MatrixVersion.objects.filter(effective_from__lte=at or timezone.now()).first()
+
+
+def readable_in(version: MatrixVersion) -> Readable:
+    return {row.profession: frozenset(row.readable) for row in version.rows.all()}
+
+
+def differences(old: Readable, new: Readable) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Of each profession that changes: the types it gains, and those it loses."""
+    for profession in sorted({*old, *new}):
+        before, after = old.get(profession, frozenset()), new.get(profession, frozenset())
+        if before != after:
+            yield profession, sorted(after - before), sorted(before - after)
 
 
 def load(
-    path: Path, *, name: str, status: str, source: str, effective_from: dt.datetime | None = None
+    readable: Readable, *, name: str, status: str, source: str, effective_from: dt.datetime | None = None
 ) -> MatrixVersion:
-    """Load a version from rows of profession, document category, type, consultation (0 or 1).
-
-    The same name again replaces that version. Raises `WrongMatrix`.
-    """
-    readable: dict[str, set[str]] = defaultdict(set)
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if not set(rows.fieldnames or ()) >= COLUMNS:
-            raise WrongMatrix(f"Colonnes attendues : {', '.join(sorted(COLUMNS))}.")
-        for number, row in enumerate(rows, 2):
-            if row["consultation"] not in ("0", "1"):
-                raise WrongMatrix(f"Ligne {number} : la consultation est 0 ou 1.")
-            readable[row["profession"]] |= {row["type"]} if row["consultation"] == "1" else set()
+    """Keep a version. The same name again replaces it; its date stays when none is given."""
     with transaction.atomic():
         version, _ = MatrixVersion.objects.update_or_create(
             name=name, defaults={"status": status, "source": source, "loaded_at": timezone.now()}

@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from access import devices, open_sessions
 from access.models import Representation, User
 from access.sessions import trace_opening
 from audit import limits, trail
@@ -194,7 +195,10 @@ def agree(request: HttpRequest) -> HttpResponse:
             return redirect("account_login")
         trace_opening(request, user)
         login(request, user, BACKEND)
-        return redirect("home")
+        open_sessions.note(request)
+        answer = redirect("home")
+        devices.remember(answer, user)
+        return answer
     return _page(request, "access/online/agree.html", form, person=person)
 
 

@@ -7,7 +7,8 @@ REFUSALS: dict[str, str] = {
     Ground.CLOSED: "Ce dossier est fermé : il n'est ni consulté ni alimenté. Seul son titulaire peut le réactiver.",
     Ground.BLOCKED: "Le titulaire vous a bloqué l'accès à son dossier. Lui seul peut lever ce blocage.",
     Ground.NOT_AUTHORISED: "Vous n'avez pas d'autorisation sur ce dossier. Demandez son accord au patient, "
-    "puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
+    "puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation). S'il est en danger et ne peut pas répondre : "
+    "POST /api/v1/dossiers/{id}/urgences.",
     Ground.EXPIRED: "Votre autorisation sur ce dossier a pris fin. Demandez de nouveau son accord au "
     "patient, puis enregistrez-le (PUT /api/v1/dossiers/{id}/autorisation).",
     Ground.EMERGENCY_ONLY: "Le titulaire vous a autorisé pour les urgences seulement. Si c'en est une, dites-le "
@@ -25,6 +26,13 @@ REFUSALS: dict[str, str] = {
 }
 TRAIL_DOWN = "L'accès n'a pas pu être tracé : rien n'est fait, rien n'est montré. Réessayez dans un instant."
 DATABASE_DOWN = "Le service est momentanément indisponible. Rien n'a été fait. Réessayez dans un instant."
+NO_SUCH_NUMBER = (
+    "Ce numéro ne vous ouvre aucun dossier. Relisez-le sur la carte. Si la personne est en danger et ne peut pas "
+    "répondre, cherchez son dossier par son INS, puis bris de glace."
+)
+TOO_MANY_NUMBERS = (
+    "Trop de numéros tapés en peu de temps. Attendez dix minutes, ou cherchez par l'INS (bris de glace)."
+)
 NO_SUCH_DOSSIER = "Aucun dossier ne correspond. Vérifiez l'identité du patient (INS) ou l'identifiant donné."
 
 

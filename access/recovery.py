@@ -8,6 +8,7 @@ the account, else a code handed over at the counter (identity checked) or posted
 import datetime as dt
 import uuid
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -18,6 +19,7 @@ from audit.trail import Actor, Event
 from patients import codes, notices
 from patients.models import IdentityIndex, InsuredPerson, Notice
 
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # what is not the mailbox
 HANDED_HOURS, DAYS_BETWEEN_LETTERS = 48, 7
 
 

@@ -14,6 +14,11 @@ APP, COUNTER = "dmp_app", "dmp_counter"
 MEDICAL = ("documents_",)  # prefixes of tables of medical content
 TRAIL = "audit_trace"
 HIDDEN_OF_TRAIL = {"object_title", "object_type", "reason", "detail"}
+# What the counter's role sees of emergencies: which broken glass is not attested, never what was said of the person.
+EMERGENCIES = {
+    "access_emergencyaccess": "id, dossier_id, user_id, kind, since, until, attested_at, escalated_at",
+    "access_emergencynumber": "",
+}
 
 
 def grants_for(alias: str, tables: list[str]) -> Iterator[str]:
@@ -28,7 +33,9 @@ def grants_for(alias: str, tables: list[str]) -> Iterator[str]:
         if table.startswith(TRAIL) and table != "audit_tracehead":
             continue
         yield f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {APP}'
-        if not table.startswith(MEDICAL):
+        if shown := EMERGENCIES.get(table):
+            yield f'GRANT SELECT ({shown}) ON "{table}" TO {COUNTER}'
+        elif not table.startswith(MEDICAL) and table not in EMERGENCIES:
             yield f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {COUNTER}'
     yield f"GRANT SELECT, INSERT ON {TRAIL} TO {APP}"
     shown = ", ".join([*(name for name in COLUMNS if name not in HIDDEN_OF_TRAIL), "seq"])

@@ -28,18 +28,25 @@ def means_of(request: HttpRequest, user: User) -> str:
     return ("+".join(dict.fromkeys(methods)) or "compte")[:40]
 
 
-def trace_opening(request: HttpRequest, user: User) -> None:
-    """One transaction a dossier, before the session exists: no trace, no session. Raises `TrailDown`."""
-    means = means_of(request, user)
+def trace_opening(request: HttpRequest, user: User, detail: dict[str, object] | None = None) -> None:
+    """Before the session exists: no trace, no session. Raises `TrailDown`."""
+    trace_account(user, Event.SIGNED_IN, means=means_of(request, user), detail=detail)
+
+
+def trace_account(user: User, event: Event, *, means: str, detail: dict[str, object] | None = None) -> None:
+    """One transaction a dossier that this account may look at. Raises `TrailDown`."""
+    for dossier_id, kind in _qualities(user).items():
+        with transaction.atomic():
+            by = user.actor(kind, means=means)
+            trail.record(event, by=by, dossier_id=dossier_id, object_kind="account", detail=detail)
+
+
+def _qualities(user: User) -> dict[uuid.UUID | None, ActorKind | None]:
     if user.kind != User.Kind.PERSON:
-        with transaction.atomic():
-            trail.record(Event.SIGNED_IN, by=user.actor(means=means), dossier_id=None)
-        return
+        return {None: None}
     rows = Representation.objects.running().filter(user=user, role__in=KINDS).exclude(dossier__state="destroyed")
-    qualities: dict[uuid.UUID, ActorKind] = {}
+    found: dict[uuid.UUID | None, ActorKind | None] = {}
     for dossier_id, role in rows.values_list("dossier_id", "role"):
-        if role == Representation.Role.HOLDER or dossier_id not in qualities:
-            qualities[dossier_id] = KINDS[Representation.Role(role)]
-    for dossier_id, kind in qualities.items():
-        with transaction.atomic():
-            trail.record(Event.SIGNED_IN, by=user.actor(kind, means=means), dossier_id=dossier_id)
+        if role == Representation.Role.HOLDER or dossier_id not in found:
+            found[dossier_id] = KINDS[Representation.Role(role)]
+    return found or {None: None}

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from access import recovery
-from access.accounts import SECOND_FACTORS
 from access.models import User
+from access.recovery import SECOND_FACTORS
 from access.tasks import write_access_letter
 
 

@@ -1,8 +1,13 @@
+import datetime as dt
 import uuid
 
 from celery import shared_task
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.utils import timezone
 
-from access import recovery
+from access import addresses, attestations, recovery
 from access.models import User
 from audit.scoped import uuid7
 from patients import codes, letters
@@ -16,3 +21,42 @@ def write_access_letter(user_id: str) -> None:
     code = recovery.make_letter_code(user) if person else None
     if code is not None:
         letters.write(f"acces-{uuid7()}", "pdf/access_letter.html", {"person": person, "code": codes.on_paper(code)})
+
+
+@shared_task
+def signal_attestations() -> int:
+    """Broken glasses without attestation after 72 hours, to the operator."""
+    return attestations.escalate(timezone.now())
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=8)
+def send_device_notice(user_id: str, device: str, at: str, site: str) -> None:
+    """To the address that signs in, which is the one at stake; not to that of the dossier."""
+    user = User.objects.get(pk=uuid.UUID(user_id))
+    context = {"device": device, "at": dt.datetime.fromisoformat(at), "site": site}
+    text = render_to_string("emails/new_device.txt", context)
+    send_mail("Votre compte a été ouvert depuis un nouvel appareil", text, None, [str(user.email)])
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=4)
+def send_address_codes(user_id: str, email: str, nonce: str, both: bool) -> None:
+    """A code to the new address; to the present one too, when it is the account's second factor."""
+    user = User.objects.get(pk=uuid.UUID(user_id))
+    if addresses.is_taken(email):
+        send_mail("Cette adresse a déjà un compte", render_to_string("emails/address_taken.txt"), None, [email])
+    else:
+        _send_code(email, addresses.code(user.pk, email, nonce, addresses.NEW), is_new=True)
+    if both:
+        _send_code(str(user.email), addresses.code(user.pk, email, nonce, addresses.OLD), is_new=False)
+
+
+def _send_code(email: str, code: str, *, is_new: bool) -> None:
+    context = {"code": codes.on_paper(code), "is_new": is_new, "portal": settings.PORTAL_URL}
+    send_mail("Changer d'adresse e-mail", render_to_string("emails/address_code.txt", context), None, [email])
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=8)
+def send_address_changed(former: str, token: str) -> None:
+    context = {"portal": settings.PORTAL_URL, "token": token}
+    text = render_to_string("emails/address_changed.txt", context)
+    send_mail("L'adresse e-mail de votre compte a changé", text, None, [former])

@@ -1,6 +1,18 @@
 from django.urls import path
 
-from access import online, sign_in, views, views_consent, views_masks, views_means, views_psc, views_team
+from access import (
+    online,
+    sign_in,
+    views,
+    views_address,
+    views_consent,
+    views_emergency,
+    views_masks,
+    views_matrix,
+    views_means,
+    views_psc,
+    views_team,
+)
 
 urlpatterns = [
     path("ouvrir/", online.ask, name="opening"),
@@ -10,16 +22,23 @@ urlpatterns = [
     path("ouvrir/courrier/envoye/", online.posted, name="opening_posted"),
     path("ouvrir/accord/", online.agree, name="opening_agree"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
+    path("profil/adresse/", views_address.address, name="account_address"),
+    path("profil/adresse/code/", views_address.address_code, name="account_address_code"),
+    path("profil/adresse/annuler/<str:token>/", views_address.address_undo, name="account_address_undo"),
     path("dossiers/", views.dossiers, name="dossiers"),
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
-    path("profil/urgences/", views.emergency, name="profile_emergency"),
+    path("matrice/", views_matrix.show, name="matrix"),
     path("profil/nouveaux-documents/", views_masks.new_documents, name="profile_new_documents"),
     path("demandes/", views_consent.requests, name="consents"),
     path("demandes/attente/", views_consent.watch, name="consent_watch"),
     path("demandes/<uuid:request_id>/", views_consent.answer, name="consent_answer"),
     path("profil/accord/", views_means.show, name="profile_means"),
     path("profil/accord/grille/", views_means.grid, name="profile_grid"),
+    path("profil/urgences/", views_emergency.show, name="profile_emergency"),
+    path("profil/urgences/carte/", views_emergency.card, name="emergency_card"),
+    path("profil/urgences/carte/pdf/", views_emergency.card_pdf, name="emergency_card_pdf"),
+    path("profil/urgences/carte/retirer/", views_emergency.withdraw_card, name="emergency_card_withdraw"),
     path("autorisations/", views.autorisations, name="autorisations"),
     path("autorisations/chercher/", views.search_professional, name="search_professional"),
     path("autorisations/equipes/", views_team.show, name="teams"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from access import api, api_alerts, api_consent, api_team
+from access import api, api_alerts, api_consent, api_emergency, api_team
 
 urlpatterns = [
     path("dossiers", api.DossiersView.as_view()),
@@ -12,4 +12,8 @@ urlpatterns = [
     path("dossiers/<str:dossier>/demandes/<str:demande>/pin", api_consent.PinView.as_view()),
     path("dossiers/<str:dossier>/equipe/membres", api_team.MembersView.as_view()),
     path("alertes", api_alerts.AlertsView.as_view()),
+    path("dossiers/<str:dossier>/urgences", api_emergency.EmergenciesView.as_view()),
+    path("dossiers/<str:dossier>/urgences/<str:acces>/attestation", api_emergency.AttestationView.as_view()),
+    path("urgences/numero", api_emergency.NumberView.as_view()),
+    path("alertes/urgences", api_emergency.AlertsView.as_view()),
 ]

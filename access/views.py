@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from access import directory, grants, holder, overview, profile
 from access.facts import Act
-from access.forms import Authorisation, Contacts, Emergency, ProfessionalSearch
+from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
 from access.words import polite
@@ -221,18 +221,3 @@ def contacts(request: HttpRequest) -> HttpResponse:
     if not form.is_bound:
         form = Contacts(initial={"email": patient.email, "phone": patient.phone})
     return render(request, "access/contacts.html", {"form": form}, status=422 if form.errors else 200)
-
-
-@holder.page
-@require_http_methods(["GET", "POST"])
-def emergency(request: HttpRequest) -> HttpResponse:
-    form = Emergency(request.POST)  # boxes that are not ticked are not sent: an empty form is an answer
-    if request.method == "POST" and form.is_valid():
-        with holder.enter(request, Act.MANAGE, Event.EMERGENCY_CHANGED, lock=True) as entry:
-            profile.change_emergency(entry, **form.cleaned_data)
-        messages.success(request, "Vos choix pour les urgences sont enregistrés.")
-        return redirect("profile")
-    with _visit(request) as entry:
-        switches = {name: getattr(entry.dossier, name) for name in profile.EMERGENCY}
-        entry.trace(detail={"page": "profil"})
-    return render(request, "access/emergency.html", {"form": Emergency(initial=switches)})

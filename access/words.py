@@ -102,6 +102,8 @@ ACTS: dict[str, Act] = {
     Event.ACCESS_RESTORED: Act("retrouvé l'accès à l'espace en ligne", "retrouver l'accès à l'espace en ligne"),
     Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
+    Event.SESSIONS_CLOSED: Act("fermé une session restée ouverte", "fermer une session"),
+    Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 
 # What a professional says of himself, when the holder gave him his word in consultation.
@@ -120,6 +122,10 @@ OF_HIMSELF: dict[str, Act] = {
 
 # One event, several meanings: told apart by what changed (`detail["changes"]`).
 BY_CHANGE: dict[tuple[str, str], Act] = {
+    (Event.SIGNED_IN, "new_device"): Act("ouvert une session depuis un nouvel appareil", "ouvrir une session"),
+    (Event.EMAIL_CHANGED, "undone"): Act(
+        "remis l'ancienne adresse e-mail de connexion", "remettre l'ancienne adresse e-mail de connexion"
+    ),
     (Event.DOCUMENT_MASKED, "confidentiality"): Act(
         "changé la confidentialité de {what}", "changer la confidentialité de {what}"
     ),
@@ -134,12 +140,14 @@ PAGES = {
     "autorisations": "la page Autorisations",
     "annuaire": "l'annuaire des professionnels",
     "profil": "la page Profil",
+    "urgence": "la page « En cas d'urgence »",
     "ajouter": "la page « Ajouter un document »",
 }
 SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
     "nouveaux": "ce qui arrive aux nouveaux documents",
+    "carte": "la carte d'urgence, en la retirant",
 }
 MODES = {
     "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",

@@ -114,6 +114,8 @@ class Event(StrEnum):
     ACCESS_RESTORED = "access_restored"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
+    SESSIONS_CLOSED = "sessions_closed"
+    EMAIL_CHANGED = "email_changed"
 
 
 COLUMNS = [

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -160,6 +161,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "patients.tasks.send_notices", "schedule": 30.0},
     "make-partitions": {"task": "audit.tasks.make_partitions", "schedule": crontab(hour=2, minute=10)},
+    "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
 }
 
@@ -206,6 +208,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_RATE_LIMITS = {"manage_email": "5/h/user"}  # each sends two mails; the others are allauth's
 MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -214,6 +217,7 @@ MFA_TOTP_ISSUER = "Dossier médical partagé"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # not in Redis: a session outlives it
 SESSION_COOKIE_NAME = "dmp_backoffice" if ROLE == "backoffice" else "dmp_portal"
 SESSION_COOKIE_AGE = 15 * 60  # seconds without activity (rules.md section 9)
+SESSION_LONGEST = 8 * 3600  # seconds from the sign-in, however busy; a professional's ends sooner
 SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
@@ -280,6 +284,7 @@ EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
 BREAK_GLASS_HOURS = 4
 ATTESTATION_HOURS, ESCALATION_HOURS = 24, 72  # a broken glass is attested, else signalled to the operator
+OPERATOR_EMAIL = text("DMP_OPERATOR_EMAIL")  # who is told; empty: the log and the command only
 CONSENT_SECONDS = 120  # silence gives nothing
 
 # -- mail -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import schema
+from access import schema, views_sessions
 from dmp import pages
 from documents import urls_fhir, views, views_contest, views_preview
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),
     # One place for an address: the profile. allauth's page would add others, each able to remake the password.
     path("compte/email/", RedirectView.as_view(pattern_name="profile")),
+    path("compte/sessions/", views_sessions.sessions, name="sessions"),  # in our words, instead of allauth's
     path("compte/", include("allauth.urls")),
     path("api/v1/", include("access.urls_api")),
     path("api/v1/", include("documents.urls_api")),

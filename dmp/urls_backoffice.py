@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import counter, counter_access, sign_in
+from access import counter, counter_access, sign_in, views_sessions
 from dmp import pages
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -16,6 +16,7 @@ urlpatterns = [
     path("healthz", pages.health, name="health"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
+    path("compte/sessions/", views_sessions.sessions, name="sessions"),
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),

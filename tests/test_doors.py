@@ -32,6 +32,9 @@ profil/urgences/              login     200/302  200/302  403/403  403/403      
 profil/nouveaux-documents/    login     200/302  200/302  403/403  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  403/403  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/403  403/403  405/403  405/403
+profil/urgences/carte/        login     405/200  405/200  405/403  403/403      405/403 405/403
+profil/urgences/carte/pdf/    login     405/302  405/302  405/403  403/403      405/403 405/403
+profil/urgences/carte/retirer/ login    405/302  405/302  405/403  403/403      405/403 405/403
 autorisations/                login     200/405  200/405  403/405  403/403      403/405 403/405
 autorisations/chercher/       login     302/302  302/302  302/302  403/403      302/302 302/302
 autorisations/<p>/            login     200/405  200/405  403/405  403/403      403/405 403/405
@@ -55,6 +58,7 @@ documents/<d>/refermer/<p>/   login     405/302  405/404  405/403  403/403      
 documents/<d>/demasquer/      login     200/302  404/404  403/403  403/403      403/403 403/403
 documents/<d>/supprimer/      login     404/404  404/404  403/403  403/403      403/403 403/403
 activite/                     login     200/405  200/405  403/405  403/403      403/405 403/405
+matrice/                      200/405  200/405  200/405  200/405  200/405  200/405  200/405
 activite/<t>/contester/       login     404/404  404/404  403/403  403/403      403/403 403/403
 demandes/                     login    200/405  200/405  403/405  403/403  403/405  403/405
 demandes/attente/             login    204/405  204/405  204/405  403/403  204/405  204/405
@@ -71,6 +75,9 @@ pro/retour/                   404/405   404/405  404/405  404/405  404/405      
 pro/situation/                login     405/404  405/404  405/404  405/422      405/404 405/404
 pro/sortie/                   login     405/404  405/404  405/404  405/200      405/404 405/404
 pro/fin-de-session/           405/404   405/404  405/404  405/404  405/404      405/404 405/404
+profil/adresse/               login     302/302  302/302  302/302  403/403      403/403 403/403
+profil/adresse/code/          login     302/302  302/302  302/302  403/403      302/302 302/302
+profil/adresse/annuler/<token>/ 410/410 410/410  410/410  410/410  403/403      410/410 410/410
 compte/guichet/               login     login    login    login    403/403      login   login
 compte/login/                 200/200   302/302  302/302  302/302  302/302      302/302 302/302
 compte/logout/                302/302   200/302  200/302  200/302  302/302      200/302 200/302
@@ -78,6 +85,7 @@ compte/inactive/              200/405   200/405  200/405  200/405  403/403      
 compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
 compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
+compte/sessions/              login     200/302  200/302  200/302  403/403      200/302 200/302
 compte/reauthenticate/        login     200/200  200/200  200/200  403/403      200/200 200/200
 compte/login/code/confirm/    login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/password/change/       login     200/200  200/200  200/200  403/403      200/200 200/200
@@ -128,6 +136,10 @@ api/v1/dossiers/<dossier>/demandes/<demande>/code 401/401  405/422  405/422  405
 api/v1/dossiers/<dossier>/demandes/<demande>/pin 401/401  405/422  405/422  405/422  403/403
 api/v1/dossiers/<dossier>/equipe/membres 401/401  405/422  405/422  405/422  403/403
 api/v1/alertes                       401/401  200/405  200/405  200/405  403/403
+api/v1/dossiers/<dossier>/urgences   401/401   200/422    200/422  200/422  403/403
+api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401 405/422 405/422 405/422 403/403
+api/v1/urgences/numero               401/401   405/422    405/422  405/422  403/403
+api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/403
 """
 
 # The counter and the administration: agents and operators alone. A model of the administration has one row.
@@ -160,7 +172,15 @@ APPS = {
     "account": ["emailaddress"],
     "mfa": ["authenticator"],
     "auth": ["group"],
-    "access": ["caissegroupgrant", "contest", "matrixversion", "professional", "structure", "user"],
+    "access": [
+        "caissegroupgrant",
+        "contest",
+        "emergencyaccess",
+        "matrixversion",
+        "professional",
+        "structure",
+        "user",
+    ],
     "patients": ["caisse", "openingrule", "regime"],
     "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
     + ["periodictask"],

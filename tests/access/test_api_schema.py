@@ -35,6 +35,11 @@ def test_it_is_openapi_3_1_and_names_the_acts(schema):
         ("post", "/dossiers/{dossier}/equipe/membres"): "nommer_membre_equipe",
         ("get", "/alertes"): "lire_alertes",
         ("get", "/dossiers/{dossier}/depots"): "lister_mes_depots",
+        ("get", "/dossiers/{dossier}/urgences"): "lire_mes_urgences",
+        ("post", "/dossiers/{dossier}/urgences"): "ouvrir_en_urgence",
+        ("put", "/dossiers/{dossier}/urgences/{acces}/attestation"): "justifier_urgence",
+        ("post", "/urgences/numero"): "taper_numero_urgence",
+        ("get", "/alertes/urgences"): "lire_alertes_urgences",
     }
 
 

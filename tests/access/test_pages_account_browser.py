@@ -16,7 +16,7 @@ from tests import factories as make
 pytestmark = browser.MARKS
 
 PASSWORD = "cheval correct agrafe pile"
-PUBLIC = ["home", "help", "legal", "accessibility", "opening", "opening_letter"]
+PUBLIC = ["home", "help", "matrix", "legal", "accessibility", "opening", "opening_letter"]
 ENTRANCE = ["account_login", "account_reset_password", "account_reset_password_done"]
 ACCOUNT = ["account_change_password", "account_logout", "account_reauthenticate", "mfa_index"]
 SECOND_FACTOR = ["mfa_activate_totp", "mfa_add_webauthn"]

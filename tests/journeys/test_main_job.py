@@ -19,7 +19,16 @@ from documents.models import Document
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
-PAGES = ["/", "/documents/", "/autorisations/", "/activite/", "/profil/", "/documents/ajouter/", "/aide/"]
+PAGES = [
+    "/",
+    "/documents/",
+    "/autorisations/",
+    "/activite/",
+    "/profil/",
+    "/profil/urgences/",
+    "/documents/ajouter/",
+    "/aide/",
+]
 CHROMIUM = Path("/usr/bin/chromium")
 
 

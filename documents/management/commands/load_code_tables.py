@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
         version = matrix.load(
-            Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv",
+            matrix.read(Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv"),
             name="brouillon 2026-11",
             status=MatrixVersion.Status.DRAFT,
             source="Cellules publiées dans la presse, le reste déduit : ce n'est pas la matrice officielle.",
