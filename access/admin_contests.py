@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from access import contests, words
@@ -21,16 +22,28 @@ class ContestForm(forms.ModelForm):
             owner.queryset = User.objects.filter(kind=User.Kind.OPERATOR, is_active=True)
 
 
+class Late(admin.SimpleListFilter):
+    title, parameter_name = "délai", "delai"
+
+    def lookups(self, request, model_admin):
+        return [("depasse", "dépassé"), ("court", "en cours")]
+
+    def queryset(self, request, queryset):
+        ways = {"depasse": "due_at__lt", "court": "due_at__gte"}
+        way = ways.get(self.value() or "")
+        return queryset.filter(**{"answered_at": None, way: timezone.now()}) if way else queryset
+
+
 @admin.register(Contest)
 class ContestAdmin(ModelAdmin):
     """Rows that the holder makes. Owner and answer are given here; an answer given is read only."""
 
     form = ContestForm
-    list_display = ["asked_at", "due_at", "owner", "answered_at"]
-    list_filter = [("answered_at", admin.EmptyFieldListFilter)]
+    list_display = ["asked_at", "due_at", "state", "owner", "answered_at"]
+    list_filter = [Late, ("answered_at", admin.EmptyFieldListFilter)]
     ordering = ["answered_at", "due_at"]
-    fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "owner", "answer", "answered_at"]
-    readonly_fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "answered_at"]
+    fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "owner", "answer", "answered_at"]
+    readonly_fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "answered_at"]
 
     def has_add_permission(self, request):
         return False
@@ -58,6 +71,10 @@ class ContestAdmin(ModelAdmin):
             contests.answer(obj, request.user, owner=obj.owner, text=obj.answer)
         except ValidationError as error:
             messages.error(request, error.messages[0])
+
+    @admin.display(description="état")
+    def state(self, row):
+        return contests.state(row)
 
     @admin.display(description="qui")
     def actor(self, row):

@@ -68,6 +68,16 @@ def answer(row: Contest, by: User, *, owner: User | None, text: str) -> None:
     known.save(update_fields=["owner", "answer", "answered_at"])
 
 
+def state(row: Contest) -> str:
+    """How far it is, and how late: what the operator sorts his day by."""
+    if row.answered_at is not None:
+        return "répondu" if row.answered_at <= row.due_at else "répondu, hors délai"
+    if row.is_late:
+        days = (timezone.now() - row.due_at).days
+        return f"EN RETARD de {days} jour{'s' if days > 1 else ''}" if days else "EN RETARD"
+    return "en cours" if row.owner_id else "à attribuer"
+
+
 def subject_of(row: Contest) -> Trace | None:
     """Who, what kind of act and when: the columns of the trail that name no document, and no others."""
     shown = ("id", "dossier_id", "at", "event", "allowed", "ground", "actor_kind", "actor_name", "structure_name")

@@ -62,8 +62,8 @@ def families() -> list[tuple[str, str]]:
     return [(row.code, row.display) for row in rows]
 
 
-class Authorisation(Form):
-    """Until when, and how much. The day chosen is included: the right ends at the midnight after it (Paris)."""
+class Until(Form):
+    """Until when. The day chosen is included: the right ends at the midnight after it (Paris)."""
 
     DATE = "date"
 
@@ -81,6 +81,29 @@ class Authorisation(Form):
         input_formats=["%Y-%m-%d", "%d/%m/%Y"],
         error_messages={"invalid": "Écrivez la date comme ceci : 31/12/2027."},
     )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("duration") != self.DATE:
+            return data
+        day, today = data.get("last_day"), timezone.localdate()
+        if "last_day" not in self.errors and day is None:
+            self.add_error("last_day", "Indiquez le dernier jour.")
+        elif day is not None and not today <= day <= today + dt.timedelta(days=settings.AUTHORISATION_DAYS):
+            self.add_error("last_day", "Choisissez un jour entre aujourd'hui et dans un an au plus.")
+        return data
+
+    @property
+    def until(self) -> dt.datetime:
+        chosen: str = self.cleaned_data["duration"]
+        if chosen == self.DATE:
+            return durations.midnight_after(self.cleaned_data["last_day"])
+        return durations.end_of(chosen)
+
+
+class Authorisation(Until):
+    """Until when, and how much."""
+
     extent = forms.ChoiceField(
         label="Que peut-il voir ?",
         choices=[
@@ -100,25 +123,11 @@ class Authorisation(Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+        data = super().clean()
         data["extent"] = data.get("extent") or DossierGrant.Extent.GENERAL
         if data["extent"] == DossierGrant.Extent.LIMITED and not data.get("families"):
             self.add_error("families", "Cochez au moins une famille de documents.")
-        if data.get("duration") != self.DATE:
-            return data
-        day, today = data.get("last_day"), timezone.localdate()
-        if "last_day" not in self.errors and day is None:
-            self.add_error("last_day", "Indiquez le dernier jour.")
-        elif day is not None and not today <= day <= today + dt.timedelta(days=settings.AUTHORISATION_DAYS):
-            self.add_error("last_day", "Choisissez un jour entre aujourd'hui et dans un an au plus.")
         return data
-
-    @property
-    def until(self) -> dt.datetime:
-        chosen: str = self.cleaned_data["duration"]
-        if chosen == self.DATE:
-            return durations.midnight_after(self.cleaned_data["last_day"])
-        return durations.end_of(chosen)
 
 
 class Contacts(Form):

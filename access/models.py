@@ -503,6 +503,10 @@ class Contest(DossierScoped):
     def __str__(self) -> str:
         return f"contesté le {self.asked_at:%d/%m/%Y}"
 
+    @property
+    def is_late(self) -> bool:
+        return self.answered_at is None and self.due_at < timezone.now()
+
 
 class CaisseGroupGrant(GroupObjectPermissionBase):
     """Which counter group serves which fund (`serve_caisse`): administrative, never medical."""

@@ -104,14 +104,15 @@ def _right(grant: DossierGrant) -> Standing:
         since=grant.since,
         until=grant.until,
         recorded=recorded(grant.granted_by, grant.source),
-        limits=_limits(grant),
+        limits=limits(grant.extent, grant.families),
     )
 
 
-def _limits(grant: DossierGrant) -> str:
-    if grant.extent == DossierGrant.Extent.EMERGENCY:
+def limits(extent: str, families: list[str]) -> str:
+    """What an authorisation is limited to, in words; empty when it is general."""
+    if extent == DossierGrant.Extent.EMERGENCY:
         return "seulement en cas d'urgence"
-    return ", ".join(terms.display("families", code) for code in grant.families)
+    return ", ".join(terms.display("families", code) for code in families)
 
 
 def _person(professional: Professional | None) -> Standing:
@@ -129,4 +130,6 @@ def recorded(by: str, source: str) -> str:
         return "par un représentant légal, sur ce site"
     if kind == ActorKind.PROFESSIONAL:
         return "par ce professionnel, avec l'accord donné en consultation"
+    if kind == ActorKind.CARER:
+        return "par un aidant, sur ce site"
     return "au guichet" if kind == ActorKind.COUNTER else source

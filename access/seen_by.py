@@ -3,19 +3,19 @@
 Nobody acts as him: `gate.look` reads the facts and traces nothing; who looks traces her own look (PREVIEWED).
 """
 
-from access.facts import Role
+from access.facts import Purpose, Role
 from access.gate import Caller
 from access.identity import WorkSituation, needs_express
 from access.models import Professional, Situation, User
 from audit.trail import Actor, ActorKind
 
 
-def callers(professional: Professional) -> list[Caller]:
+def callers(professional: Professional, purpose: Purpose = Purpose.CARE) -> list[Caller]:
     """One a work situation: it decides his profession, so what he may read. Prefetch `situations__structure`."""
     user = User.objects.filter(professional=professional).first()  # none: no holder ever named him
     situations = [_work(one) for one in professional.situations.all()]
     known = situations or [WorkSituation("", professional.profession, professional.speciality, "", "")]
-    return [_caller(professional, user, one) for one in dict.fromkeys(known)]
+    return [_caller(professional, user, one, purpose) for one in dict.fromkeys(known)]
 
 
 def _work(situation: Situation) -> WorkSituation:
@@ -30,7 +30,7 @@ def _work(situation: Situation) -> WorkSituation:
     )
 
 
-def _caller(professional: Professional, user: User | None, situation: WorkSituation) -> Caller:
+def _caller(professional: Professional, user: User | None, situation: WorkSituation, purpose: Purpose) -> Caller:
     actor = Actor(
         ActorKind.PROFESSIONAL,
         professional.idnat,
@@ -40,4 +40,4 @@ def _caller(professional: Professional, user: User | None, situation: WorkSituat
         structure_name=situation.structure_name,
         means="preview",
     )
-    return Caller(user, actor, Role.PROFESSIONAL, needs_express=needs_express(situation))
+    return Caller(user, actor, Role.PROFESSIONAL, purpose, needs_express=needs_express(situation))

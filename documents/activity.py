@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from access import contests, rights, words
 from access.facts import Act
 from access.gate import Absent, Entry
 from access.models import Contest
 from access.policy import Scope, decide
+from access.rights import Rights
 from access.words import Why
 from audit.models import Trace, TraceQuerySet
 from audit.trail import ActorKind, Event
@@ -53,7 +55,7 @@ class Line:
     document_id: uuid.UUID | None
     by_other: bool = False
     contest: Contest | None = None
-    since: str = ""  # of the right that stands behind it, when it still does
+    since: str = ""  # of the right that stood behind it
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,15 @@ class Page:
     lines: list[Line]
     next: uuid.UUID | None
     folded: int
-    contests: list[Contest]
+    contests: list["Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A contest, with the access it is about, in words."""
+
+    contest: Contest
+    access: str
 
 
 @dataclass(frozen=True)
@@ -120,19 +130,26 @@ def page(entry: Entry, *, group: str = "", before: uuid.UUID | None = None, read
     counts = _counts(seen, traces)
     titles = _titles(entry, traces)
     me = entry.actor.id
-    professionals = {one.actor_id for one in traces if one.actor_kind == ActorKind.PROFESSIONAL}
     cases = contests.of_traces(entry.dossier.pk, visible(entry).values("pk"))
     contested = {one.trace_id: one for one in cases}
-    known = rights.standing(entry.dossier.pk, professionals)
+    known = rights.asked(entry.dossier.pk, {one.actor_id for one in traces})
     lines = [
-        replace(
-            _line(trace, counts[f"rank{trace.seq}"], me, titles),
-            since=known.get((trace.actor_id, trace.ground), ""),
-            contest=contested.get(trace.pk),
-        )
+        replace(_line(trace, counts[f"rank{trace.seq}"], me, titles, known), contest=contested.get(trace.pk))
         for trace in traces
     ]
-    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"], cases)
+    return Page(lines, traces[-1].pk if more else None, 0 if reading else counts["folded"], _cases(entry, cases))
+
+
+def _cases(entry: Entry, contested: list[Contest]) -> list[Case]:
+    """« Dr Paul Morel, le 3 mars 2027 à 11:02 » before what became of it."""
+    if not contested:
+        return []
+    traces = visible(entry).filter(pk__in=[one.trace_id for one in contested]).in_bulk()
+    return [Case(one, f"{words.who(traces[one.trace_id])}, {_moment(traces[one.trace_id].at)}") for one in contested]
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"le {date_format(timezone.localtime(at), 'j F Y à H:i')}"
 
 
 def _counts(seen: TraceQuerySet, traces: list[Trace]) -> dict[str, int]:
@@ -152,7 +169,8 @@ def _titles(entry: Entry, traces: list[Trace]) -> dict[uuid.UUID, str]:
     return dict(Document.objects.within(scope).filter(pk__in=named).values_list("pk", "title"))
 
 
-def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str]) -> Line:
+def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str], known: Rights) -> Line:
+    why, told = words.why(trace), known.told(trace.actor_id, trace.ground, trace.at, trace.object_id)
     document_id = trace.object_id if trace.object_id in titles else None
     return Line(
         id=trace.id,
@@ -161,7 +179,8 @@ def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str]) -> Lin
         who=words.who(trace, me),
         quality="" if trace.actor_id == me else words.quality(trace),
         what=words.what(trace, me, _object(trace, titles)),
-        why=words.why(trace),
+        why=why if told.stop is None else replace(why, stop=told.stop),
+        since=told.since,
         mode=words.mode(trace),
         reason=trace.reason,
         allowed=trace.allowed,
@@ -172,7 +191,8 @@ def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str]) -> Lin
 
 def line_of(entry: Entry, trace: Trace) -> Line:
     """One line alone, for the page that contests it."""
-    return _line(trace, 0, entry.actor.id, _titles(entry, [trace]))
+    known = rights.asked(entry.dossier.pk, {trace.actor_id})
+    return _line(trace, 0, entry.actor.id, _titles(entry, [trace]), known)
 
 
 def _object(trace: Trace, titles: dict[uuid.UUID, str]) -> str:

@@ -9,21 +9,34 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from access import words
 from access.facts import Act, Facts, Ground
-from access.policy import Scope, decide
-from access.rights import Known, Right
+from access.policy import Decision, Scope, decide
+from access.rights import Rights
 from access.words import Why
-from documents.models import Document, DocumentGrant
+from documents.models import Document
 
-MASKED, TYPE, SECRET, DELETED = "masked", "type", "secret", "deleted"
+MASKED, MATRIX, LIMIT, VITAL, SECRET, DELETED = "masked", "matrix", "limit", "vital", "secret", "deleted"
 NOT_SEEN = {
     MASKED: Why(
-        "Vous avez masqué ce document aux professionnels.",
-        "Pour qu'il le voie : ouvrez le document, puis « Ne plus masquer ».",
+        "Ce document est masqué aux professionnels.",
+        "Pour qu'il le voie : ouvrez le document, puis « Ne plus masquer » ; ou, pour lui seul, « Ouvrir à un "
+        "professionnel ».",
     ),
-    TYPE: Why("Ce type de document n'est pas de ceux que sa profession, ou votre autorisation, lui permet de lire."),
+    MATRIX: Why(
+        "Sa profession ne lit pas ce type de document. Cette règle est la même pour tous les dossiers : "
+        "vous n'avez rien à régler."
+    ),
+    LIMIT: Why(
+        "Vous avez limité son autorisation à d'autres familles de documents.",
+        "Pour l'élargir : dans Autorisations, choisissez son nom puis donnez une nouvelle autorisation.",
+    ),
+    VITAL: Why(
+        "Le numéro de votre carte d'urgence montre seulement l'essentiel : synthèse, allergies, traitements.",
+        "Pour qu'il voie le reste : dans Autorisations, cherchez son nom.",
+    ),
     SECRET: Why("Il travaille dans une session secrète, qui ne montre rien d'autre."),
     DELETED: Why("Son auteur l'a supprimé : plus personne ne le voit."),
 }
@@ -39,17 +52,18 @@ class Answer:
     since: str = ""
 
 
-def explain(facts: Facts, document: Document, known: Known | None = None) -> Answer:
-    """`known`: the rights that stand now, to say since when (`rights.standing`)."""
+def explain(facts: Facts, document: Document, known: Rights | None = None) -> Answer:
+    """`known`: the rights of this professional, to say since when (`rights.asked`)."""
+    known = known or Rights()
     decision = decide(Act.OPEN, facts)
     if decision.scope is not None and decision.scope.covers(document):
         ground = _ground(decision.ground, decision.scope, document)
-        return Answer(True, ground, words.WHY[ground], _since(facts, document, ground, known or {}))
-    if decision.scope is not None and (kept := _kept_from(decision.scope, document)):
-        return Answer(False, kept, NOT_SEEN[kept])
+        return Answer(True, ground, words.WHY[ground], known.told(facts.author, ground, facts.at, document.pk).since)
+    if decision.scope is not None and (kept := _kept_from(decision, facts, document)):
+        return Answer(False, kept, NOT_SEEN[kept], _until(document) if kept == MASKED else "")
     # Only what he wrote, or what was opened to him, is his: why he reads nothing else.
     refused = decide(Act.LIST, replace(facts, documents=frozenset())).ground
-    return Answer(False, refused, _plainly(words.WHY[refused]), (known or {}).get((facts.author, refused), ""))
+    return Answer(False, refused, _plainly(words.WHY[refused]), known.told(facts.author, refused, facts.at).since)
 
 
 def _ground(ground: Ground, scope: Scope, document: Document) -> Ground:
@@ -59,29 +73,34 @@ def _ground(ground: Ground, scope: Scope, document: Document) -> Ground:
     return Ground.AUTHOR if scope.author in document.author_ids else Ground.OPENED_TO_HIM
 
 
-def _kept_from(scope: Scope, document: Document) -> str:
+def _kept_from(decision: Decision, facts: Facts, document: Document) -> str:
     """What keeps one document from a scope that opens others; empty when the scope opens nothing of itself."""
+    scope = decision.scope
+    assert scope is not None
     if document.state == Document.State.DELETED:
         return DELETED
     if not scope.general:
         return ""
     if scope.only_secret and not document.secret:
         return SECRET
-    return MASKED if replace(scope, masked=True).covers(document) else TYPE
+    if replace(scope, masked=True).covers(document):
+        return MASKED
+    if document.type_code not in facts.readable:
+        return MATRIX
+    return VITAL if decision.ground is Ground.EMERGENCY_NUMBER else LIMIT
+
+
+def _until(document: Document) -> str:
+    if document.masked_until is None:
+        return ""
+    day = timezone.localtime(document.masked_until - dt.timedelta(seconds=1))
+    return f"Jusqu'au {date_format(day, 'j F Y')} inclus."
 
 
 def _plainly(why: Why) -> Why:
     """A line of the trail says « Refusé : … »; here nothing was asked."""
     rule = why.rule.removeprefix("Refusé : ")
     return replace(why, rule=rule[0].upper() + rule[1:])
-
-
-def _since(facts: Facts, document: Document, ground: Ground, known: Known) -> str:
-    if ground is Ground.OPENED_TO_HIM:
-        rows = DocumentGrant.rights.running().filter(dossier_id=facts.dossier_id, content_object_id=document.pk)
-        grant = rows.filter(user__professional__idnat=facts.author).first()
-        return str(Right(grant.since, grant.until)) if grant else ""
-    return known.get((facts.author, ground), "")
 
 
 def if_masked(document: Document, until: dt.datetime | None = None) -> Document:

@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
+from access import durations
 from access.forms import Form
-from documents import masking, own
+from documents import own
 from documents.content import SERVED, sniff
 
 LABELS = {  # shorter and plainer than the national table's; the code is what is kept
@@ -113,7 +114,9 @@ class Mask(Form):
 
     @property
     def until(self) -> dt.datetime | None:
-        return masking.end_of(self.cleaned_data["last_day"]) if self.cleaned_data["limit"] == "date" else None
+        return (
+            durations.midnight_after(self.cleaned_data["last_day"]) if self.cleaned_data["limit"] == "date" else None
+        )
 
 
 class Search(Form):

@@ -9,6 +9,7 @@ from dateutil.relativedelta import relativedelta
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from access.durations import midnight_after
 from access.facts import REPRESENTATIVES, Role
 from access.gate import Absent, Entry
 from audit.trail import Event
@@ -44,17 +45,12 @@ def holders_only(entry: Entry) -> None:
         raise Absent
 
 
-def end_of(day: dt.date) -> dt.datetime:
-    """A right good for that day ends at the midnight that follows, in Paris."""
-    return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min))
-
-
 def tomorrow() -> dt.datetime:
-    return end_of(timezone.localdate())
+    return midnight_after(timezone.localdate())
 
 
 def latest() -> dt.datetime:
-    return end_of(timezone.localdate() + relativedelta(years=1))
+    return midnight_after(timezone.localdate() + relativedelta(years=1))
 
 
 def unmask(entry: Entry, document: Document, *, asked_by_holder: bool = False) -> None:

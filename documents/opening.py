@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from access.durations import midnight_after
 from access.gate import Entry
 from access.grants import account_of
 from access.models import Block, Professional, RunningQuerySet
@@ -16,13 +17,13 @@ from access.rights import Right
 from access.words import polite
 from audit.trail import Event
 from documents import acts
-from documents.masking import end_of, latest
+from documents.masking import latest
 from documents.models import Document, DocumentGrant
 
 
 def open_to(entry: Entry, document: Document, professional: Professional, until: dt.datetime) -> DocumentGrant:
     """Until a date, a year at most; again changes the date. Raises ValidationError."""
-    if not end_of(timezone.localdate()) <= until <= latest():
+    if not midnight_after(timezone.localdate()) <= until <= latest():
         raise ValidationError("Choisissez une fin entre ce soir et dans un an au plus.", code="until")
     user = account_of(professional)
     if Block.objects.running().filter(dossier=entry.dossier, user=user).exists():

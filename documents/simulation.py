@@ -58,6 +58,7 @@ def traitors(entry: Entry, document: Document) -> list[Traitor]:
         "même demande ou même ordonnance": Q(reference_ids__overlap=document.reference_ids)
         if document.reference_ids
         else None,
+        "même acte codé": Q(event_codes__overlap=document.event_codes) if document.event_codes else None,
         "mêmes analyses de laboratoire": Exists(
             Result.objects.filter(dossier_id=entry.dossier.pk, document_id=OuterRef("pk"), code__in=codes)
         )

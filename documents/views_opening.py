@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from access import directory, holder
 from access.facts import Act
-from access.forms import Authorisation, ProfessionalSearch
+from access.forms import ProfessionalSearch, Until
 from access.models import Professional
 from access.words import polite
 from audit.trail import Event
@@ -44,8 +44,8 @@ def search(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 def choose(request: HttpRequest, document_id: uuid.UUID, professional_id: uuid.UUID) -> HttpResponse:
     """Until when; then it is done."""
     who = get_object_or_404(Professional.objects.prefetch_related("situations__structure"), pk=professional_id)
-    form = Authorisation(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = Until(request.POST) if request.method == "POST" else Until()
+    if form.is_bound and form.is_valid():
         try:
             with holder.enter(request, Act.OPEN, Event.DOCUMENT_OPENED_TO, lock=True, object_id=document_id) as entry:
                 masking.holders_only(entry)

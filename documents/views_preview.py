@@ -1,6 +1,7 @@
 """« Voir mon dossier comme le Dr X »: the very list the API would serve him, and why (features M3, M4)."""
 
 import uuid
+from dataclasses import replace
 
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from access import directory, gate, holder, rights, seen_by
-from access.facts import Act, Facts
+from access.facts import Act, Facts, Purpose
 from access.gate import Absent, Entry
 from access.models import Professional
 from access.policy import decide
@@ -24,10 +25,14 @@ PAGE = 50
 @holder.page
 @require_safe
 def preview(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
-    """What he sees; with `?reste`, what he does not. Of several work situations, `?exercice=` chooses one."""
+    """What he sees; with `?reste`, what he does not; with `?urgence`, as he says it is an emergency.
+
+    Of several work situations, `?exercice=` chooses one.
+    """
+    purpose = Purpose.EMERGENCY if "urgence" in request.GET else Purpose.CARE
     rows = Professional.objects.prefetch_related("situations__structure")
     professional = get_object_or_404(rows, pk=professional_id)
-    callers = seen_by.callers(professional)
+    callers = seen_by.callers(professional, purpose)
     chosen = request.GET.get("exercice", "0")
     if not (chosen.isascii() and chosen.isdigit() and int(chosen) < len(callers)):
         raise Http404
@@ -35,11 +40,11 @@ def preview(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
     with holder.enter(request, Act.LIST, Event.PREVIEWED, object_id=professional.pk) as entry:
         if not decide(Act.AUTHORISE, entry.facts):  # a carer who reads learns nothing of others' rights
             raise Absent
-        _, facts = gate.look(callers[int(chosen)], dossier_id=entry.dossier.pk)
+        facts = _as_she_knows(entry, gate.look(callers[int(chosen)], dossier_id=entry.dossier.pk)[1])
         seen = seen_in(entry, facts)
         mine = shelf.in_force(entry.scope)
         found = _page(entry, mine.exclude(pk__in=seen.values("pk")) if rest else seen, cursor(request))
-        known = rights.standing(entry.dossier.pk, [facts.author])
+        known = rights.asked(entry.dossier.pk, [facts.author])
         lines = [(shelf.item(row), explain(facts, row, known)) for row in found[:PAGE]]
         entry.trace(
             object_kind="professional",
@@ -55,8 +60,24 @@ def preview(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
         "situations": [one.actor.structure_name or "sans structure" for one in callers],
         "next": lines[-1][0].id if len(found) > PAGE else None,
         "listed": bool(decide(Act.LIST, facts)),
+        "urgent": purpose is Purpose.EMERGENCY,
+        "for_emergencies": facts.authorisation is not None and facts.authorisation.emergency_only,
+        "here": _here(int(chosen), purpose),
     }
     return render(request, "documents/preview.html", context)
+
+
+def _as_she_knows(entry: Entry, facts: Facts) -> Facts:
+    """Less the documents opened to him that do not exist for who asks: they would change what is said of him."""
+    if not facts.documents:
+        return facts
+    known = Document.objects.within(entry.scope).filter(pk__in=facts.documents).values_list("pk", flat=True)
+    return replace(facts, documents=frozenset(known))
+
+
+def _here(chosen: int, purpose: Purpose) -> str:
+    """The choices made on this page, as its address carries them."""
+    return f"exercice={chosen}{'&urgence' if purpose is Purpose.EMERGENCY else ''}"
 
 
 def seen_in(entry: Entry, facts: Facts) -> DocumentQuerySet:

@@ -143,6 +143,23 @@ def test_the_operator_answers_without_seeing_anything_medical(holder_client, cli
     assert "Accès vérifié" in holder_client(dossier).get("/activite/").content.decode()
 
 
+def test_the_desk_says_what_is_late_and_finds_it(holder_client, client, dossier, contested, operator):
+    contest(holder_client(dossier), contested)
+    row = Contest.objects.get()
+    listed = "/admin/access/contest/"
+    assert "à attribuer" in desk(client, operator, listed)[1]
+    Contest.objects.update(due_at=timezone.now() - dt.timedelta(days=3, hours=1))
+    assert "EN RETARD de 3 jours" in desk(client, operator, listed)[1]
+    page = holder_client(dossier).get("/activite/").content.decode()
+    assert "elle est en retard" in page
+    assert "Dr Paul Morel, le " in page
+    assert str(row.pk) in desk(client, operator, listed + "?delai=depasse")[1]
+    assert str(row.pk) not in desk(client, operator, listed + "?delai=court")[1]
+    Contest.objects.update(answer="Vérifié.", answered_at=timezone.now())
+    assert "répondu, hors délai" in desk(client, operator, listed)[1]
+    assert str(row.pk) not in desk(client, operator, listed + "?delai=depasse")[1]
+
+
 def test_an_answer_given_does_not_change(holder_client, client, dossier, contested, operator):
     contest(holder_client(dossier), contested)
     Contest.objects.update(answer="Première réponse", answered_at=timezone.now())

@@ -105,6 +105,6 @@ def test_a_carer_who_reads_opens_nothing(client, dossier, document, doctor):
     for name in ("mask", "unmask"):
         assert client.get(url(name, document)).status_code in (200, 404)
         assert client.post(url(name, document)).status_code == 404
-    assert client.get(reverse("preview", args=[doctor.pk])).status_code == 404
+    assert client.get(reverse("professional_preview", args=[doctor.pk])).status_code == 404
     assert not DocumentGrant.objects.exists()
     assert not User.objects.filter(professional=doctor).exists()

@@ -207,5 +207,5 @@ def test_a_page_costs_the_same_for_one_line_and_for_hundreds(holder_client, doss
     few = cost()
     for number in range(100):
         open_by(doctor, dossier, documents[number % 5])
-    # account · facts · lines · ranks · titles · contests · rights, blocks, emergencies that stand · trace
-    assert cost() == few == 10
+    # account · facts · lines · ranks · titles · contests · rights · trace
+    assert cost() == few == 8

@@ -6,7 +6,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from documents import contents
+from access import gate
+from access.facts import Act
+from audit.models import Trace
+from audit.trail import Event
+from documents import contents, opening
 from tests import browser, messages
 from tests import factories as make
 from tests.documents.test_pages_document import DEMO, jpeg, result
@@ -28,23 +32,32 @@ def filed(dossier, content, **fields):
 
 def pages(dossier):
     """Each address of the holder's pages, in a dossier where each has something to show."""
-    treating, current, blocked = (make.ProfessionalFactory() for _ in range(3))
+    treating, current, blocked, friend = (make.ProfessionalFactory() for _ in range(4))
     make.treat(dossier, treating)
     make.permit(dossier, current)
     make.forbid(dossier, blocked)
-    lab = filed(dossier, (DEMO / "biologie-20231114.xml").read_bytes(), media_type="text/xml", level="N3")
-    letter = filed(dossier, (DEMO / "neurologie.xml").read_bytes(), media_type="text/xml", level="N1")
+    lab = filed(
+        dossier, (DEMO / "biologie-20231114.xml").read_bytes(), media_type="text/xml", level="N3", event_codes=["A"]
+    )
+    letter = filed(
+        dossier, (DEMO / "neurologie.xml").read_bytes(), media_type="text/xml", level="N1", event_codes=["A"]
+    )
     picture = filed(dossier, jpeg(), media_type="image/jpeg")
     masked = filed(dossier, messages.pdf(), hidden=True)
     own = filed(dossier, b"Notes", media_type="text/plain", origin="holder")
     own.author_ids = [str(make.holder_of(dossier).pk)]
     own.save(update_fields=["author_ids"])
+    with gate.enter(make.caller(current), Act.OPEN, Event.DOCUMENT_READ, dossier_id=dossier.pk) as entry:
+        entry.trace(object_kind="document", object_id=lab.pk)
+    contested = Trace.objects.about(dossier.pk).get(event="document_read")
+    with gate.enter(make.holder(dossier), Act.OPEN, Event.DOCUMENT_OPENED_TO, dossier_id=dossier.pk) as entry:
+        opening.open_to(entry, masked, friend, timezone.now() + dt.timedelta(days=30))
     now = timezone.now()
     result(lab, now, "10.5")
     result(letter, now - dt.timedelta(days=90), "13")
     for name in ("home", "documents:list", "documents:add", "autorisations", "activity", "profile", "dossiers"):
         yield reverse(name)
-    for name in ("profile_contacts", "profile_emergency"):
+    for name in ("profile_contacts", "profile_emergency", "profile_new_documents"):
         yield reverse(name)
     for document in (lab, letter, picture, masked, own):
         yield reverse("documents:document", args=[document.pk])
@@ -53,6 +66,11 @@ def pages(dossier):
     yield reverse("documents:delete", args=[own.pk])
     for professional in (treating, current, blocked):
         yield reverse("professional", args=[professional.pk])
+        yield reverse("professional_preview", args=[professional.pk])
+        yield reverse("professional_preview", args=[professional.pk]) + "?reste"
+    yield reverse("documents:open_to", args=[masked.pk])
+    yield reverse("documents:open_until", args=[masked.pk, current.pk])
+    yield reverse("activity_contest", args=[contested.pk])
 
 
 def test_each_page_is_accessible_on_a_telephone(page, live_server, holder_client, dossier, settings):

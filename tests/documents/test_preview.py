@@ -23,6 +23,7 @@ STANDINGS = (
     "authorised",
     "expired",
     "emergency",
+    "in_emergency",
     "limited",
     "treating",
     "blocked",
@@ -64,7 +65,7 @@ def stand(dossier, doctor, standing):
         make.permit(dossier, doctor)
     if standing == "expired":
         make.permit(dossier, doctor, until=now - dt.timedelta(seconds=1))
-    if standing == "emergency":
+    if standing in ("emergency", "in_emergency"):
         make.permit(dossier, doctor, extent="emergency")
     if standing == "limited":
         make.permit(dossier, doctor, extent="limited", families=["comptes-rendus"])
@@ -109,9 +110,10 @@ def cast(request, dossier, shelf_of):
     return request.param, doctor
 
 
-def served(client, dossier):
+def served(client, dossier, **headers):
     """The current documents that /fhir lists to this professional, page by page."""
-    answer = client.get("/fhir/DocumentReference", {"patient": dossier.pk.hex, "status": "current", "_count": 100})
+    asked = {"patient": dossier.pk.hex, "status": "current", "_count": 100}
+    answer = client.get("/fhir/DocumentReference", asked, headers=headers)
     if answer.status_code == 403:
         return None
     return {ids.split(one["resource"]["id"])[1] for one in answer.json().get("entry", []) if "id" in one["resource"]}
@@ -121,7 +123,7 @@ SHOWN = re.compile(r'<p class="mb-1"><a href="/documents/([0-9a-f-]+)/">')
 
 
 def shown(client, doctor, query=""):
-    answer = client.get(reverse("preview", args=[doctor.pk]) + query)
+    answer = client.get(reverse("professional_preview", args=[doctor.pk]) + query)
     assert answer.status_code == 200
     return set(SHOWN.findall(answer.content.decode()))
 
@@ -140,14 +142,15 @@ def test_the_preview_is_the_list_served(api, holder_client, dossier, cast):
     standing, doctor = cast
     with_identity(dossier)
     waiting = {row.pk for row in Document.objects.filter(dossier=dossier) if not row.visible_to_holder}
-    listed = served(api(doctor), dossier)
+    urgent = standing == "in_emergency"
+    listed = served(api(doctor), dossier, **({"DMP-Purpose": "emergency"} if urgent else {}))
     if listed is None:  # no list: what he wrote, one by one
         everything = Document.objects.filter(dossier=dossier)
         listed = {row.pk for row in everything if answered(api, doctor, row) == 200}
     client = holder_client(dossier)
-    seen = shown(client, doctor)
+    seen = shown(client, doctor, "?urgence" if urgent else "")
     assert seen == {str(pk) for pk in listed - waiting}
-    rest = shown(client, doctor, "?reste")
+    rest = shown(client, doctor, "?reste&urgence" if urgent else "?reste")
     known = Document.objects.filter(dossier=dossier, state="current").exclude(pk__in=waiting)
     assert seen | rest == {str(row.pk) for row in known}
     assert not seen & rest
