@@ -23,6 +23,7 @@ PUBLIC = {
     "api/schema": "description of the interface",
     "api/docs": "description of the interface",
     "ouvrir/": "opening a dossier, before any account",
+    "profil/adresse/annuler/": "the signed way back of an address that was changed",
     "pro/connexion/": "sign-in with Pro Santé Connect",
     "pro/retour/": "what Pro Santé Connect answers: state, nonce and signature are checked",
     "pro/fin-de-session/": "the issuer's own signed word",
