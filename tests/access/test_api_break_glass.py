@@ -22,7 +22,7 @@ def _at_noon(time_machine):
 
 
 @pytest.fixture
-def dossier(code_tables):
+def dossier(db):
     make.matrix()
     return make.DossierFactory()
 
@@ -154,7 +154,7 @@ def test_a_blocked_professional_breaks_nothing(api, dossier, doctor):
     assert (answer.status_code, answer.json()["ground"]) == (403, "blocked")
 
 
-def test_nor_anybody_a_closed_dossier(api, code_tables, doctor):
+def test_nor_anybody_a_closed_dossier(api, doctor):
     answer = api(doctor).post(glass(make.DossierFactory(closed=True)), UNCONSCIOUS, format="json")
     assert (answer.status_code, answer.json()["ground"]) == (403, "closed")
 
@@ -208,7 +208,7 @@ def test_he_finds_his_own_accesses_again_and_nobody_elses(api, dossier, doctor):
 
 
 @pytest.mark.parametrize("path", ["glass", "/api/v1/urgences/numero"])
-def test_nothing_of_a_secret_session_becomes_an_emergency_that_is_told(api, code_tables, doctor, path):
+def test_nothing_of_a_secret_session_becomes_an_emergency_that_is_told(api, doctor, path):
     """D11, D12: the parents are told of emergencies, and of nothing secret."""
     make.matrix()
     child = make.DossierFactory(minor=True)

@@ -21,7 +21,7 @@ def _at_noon(time_machine):
 
 
 @pytest.fixture
-def dossier(code_tables):
+def dossier(db):
     make.matrix()
     return make.DossierFactory()
 
