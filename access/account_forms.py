@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm, ResetPasswordForm, ResetPasswordKeyForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ConfirmLoginCodeForm, LoginForm, ResetPasswordForm, ResetPasswordKeyForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from access import recovery
@@ -34,3 +38,25 @@ class NewPassword(ResetPasswordKeyForm):
         with transaction.atomic():
             super().save()
             recovery.password_reset(self.user)
+
+
+class MailedCode(ConfirmLoginCodeForm):
+    """The second factor of a sign-in; a wrong one comes after the right password, and is in the trail."""
+
+    def clean_code(self) -> str:
+        try:
+            return str(super().clean_code())
+        except ValidationError:
+            get_adapter().refuse(str(context.request._login_stage.login.user.email))
+            raise
+
+
+class ApplicationCode(AuthenticateForm):
+    """The same, from the application or the list of recovery codes."""
+
+    def clean_code(self) -> str:
+        try:
+            return str(super().clean_code())
+        except ValidationError:
+            get_adapter().refuse(str(self.user.email))
+            raise

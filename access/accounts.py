@@ -12,11 +12,12 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from access import devices
+from access.models import User
 from access.open_sessions import device
 from access.recovery import SECOND_FACTORS
-from access.sessions import trace_opening
+from access.sessions import trace_opening, trace_refusal
 from access.tasks import send_device_notice
-from audit.trail import TrailDown
+from audit.trail import ANONYMOUS, Actor, TrailDown
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -31,6 +32,17 @@ class AccountAdapter(DefaultAccountAdapter):
         if login.user is not None and is_mfa_enabled(login.user, SECOND_FACTORS):
             return False
         return bool(super().is_login_by_code_required(login))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """A wrong password; that of an open session, asked again, is its owner's act."""
+        by = request.user.actor(means="password") if isinstance(request.user, User) else ANONYMOUS
+        self.refuse(str(credentials.get("email", "")), by)
+
+    def refuse(self, email: str, by: Actor = ANONYMOUS) -> None:
+        try:
+            trace_refusal(email, by)
+        except TrailDown as error:
+            raise ImmediateHttpResponse(render(self.request, "access/trail_down.html", status=503)) from error
 
     def login(self, request: HttpRequest, user: Any) -> None:
         """Every factor was given: traced, its owner told if the browser is new, then signed in."""

@@ -6,10 +6,8 @@ in the session: no number and no name stand in an address. Every search and ever
 
 import datetime as dt
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -111,16 +109,8 @@ def administers(request: HttpRequest) -> bool:
 
 
 def page(view: View) -> View:
-    """For staff with a second factor of their own; others are sent to set one up."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest) -> HttpResponse:
-        if not is_mfa_enabled(agent_of(request)):
-            messages.error(request, "Un deuxième facteur est nécessaire pour entrer au guichet.")
-            return redirect("mfa_activate_totp")
-        return view(request)
-
-    return admin.site.admin_view(guarded)
+    """For staff with a second factor of their own (`access.staff`); others are sent to set one up."""
+    return admin.site.admin_view(view)
 
 
 def served(user: User) -> QuerySet[Caisse]:

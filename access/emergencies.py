@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from access import gate
-from access.facts import Act, Ground
+from access.facts import Act, Ground, Purpose
 from access.gate import Absent, Caller, Entry, Refused
 from access.models import EmergencyAccess, EmergencyNumber, User
 from access.policy import MODES, decide
@@ -45,6 +45,7 @@ def break_glass(entry: Entry, reason: str, words: str = "") -> tuple[EmergencyAc
 
     Raises ValidationError when nothing would be gained: he reads everything already, or never anything.
     """
+    _not_secret(entry.caller)
     if reason == OTHER and not words:
         raise ValidationError("Dites en quelques mots quel est le danger.", code="words")
     if decide(Act.LIST, entry.facts).ground is Ground.TREATING_DOCTOR:
@@ -118,6 +119,9 @@ def use_number(caller: Caller, number: str) -> tuple[EmergencyAccess, bool]:
     Raises `Absent` alike for a wrong number, a closed dossier, a blocked professional, one who may read none
     of these documents: the number alone tells nothing. The holder's trail has the true ground.
     """
+    _not_secret(caller)
+    if caller.purpose is Purpose.REGULATION:
+        raise ValidationError("La régulation consulte par l'INS, sans numéro de carte.", code="regulation")
     found = EmergencyNumber.objects.filter(lookup=lookup_of(number)).values_list("dossier_id", flat=True).first()
     try:
         with gate.enter(caller, Act.RECORD, Event.NUMBER_USED, dossier_id=found or NIL, lock=True) as entry:
@@ -132,13 +136,13 @@ def use_number(caller: Caller, number: str) -> tuple[EmergencyAccess, bool]:
                     ground=Ground.NOT_ENTITLED,
                 )
                 entry.traced = True
-                row = None
+                found = None
             else:
                 row, new = _open(entry, Kind.NUMBER, "")
                 _trace(entry, Event.NUMBER_USED, Ground.EMERGENCY_NUMBER, row, detail={"new": new})
     except Refused as error:
         raise Absent from error
-    if row is None:
+    if found is None:  # kept in the trail, then answered as the others
         raise Absent
     return row, new
 
@@ -158,6 +162,13 @@ def lookup_of(number: str) -> bytes:
 
 
 # -- common ---------------------------------------------------------------------------------------------------
+def _not_secret(caller: Caller) -> None:
+    """An emergency is told to the family; nothing of a secret session is (D11, D12). Raises ValidationError."""
+    if caller.purpose is Purpose.SECRET:
+        text = "Une session secrète n'est pas un accès en urgence. Si c'en est un, rappelez sans DMP-Purpose: secret."
+        raise ValidationError(text, code="secret")
+
+
 def _open(entry: Entry, kind: EmergencyAccess.Kind, reason: str) -> tuple[EmergencyAccess, bool]:
     """The access that runs, or a new one: the holder is told of a new one (R1111-48)."""
     row = _his(entry).running().filter(kind=kind).first()

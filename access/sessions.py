@@ -13,8 +13,9 @@ from django.http import HttpRequest
 
 from access.models import Representation, User
 from audit import trail
-from audit.trail import ActorKind, Event
+from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 
+NOBODY = uuid.UUID(int=0)
 KINDS = {
     Representation.Role.HOLDER: ActorKind.HOLDER,
     Representation.Role.PARENT: ActorKind.REPRESENTATIVE,
@@ -31,6 +32,25 @@ def means_of(request: HttpRequest, user: User) -> str:
 def trace_opening(request: HttpRequest, user: User, detail: dict[str, object] | None = None) -> None:
     """Before the session exists: no trace, no session. Raises `TrailDown`."""
     trace_account(user, Event.SIGNED_IN, means=means_of(request, user), detail=detail)
+
+
+def trace_refusal(email: str, by: Actor = ANONYMOUS) -> None:
+    """A sign-in refused. Of an account that exists, in the trail of its holder, who sees that somebody tries.
+
+    Of an address without account nothing is kept. The statements are the same for both, and as many.
+    """
+    account = User.objects.filter(email=email.lower()).values_list("pk", flat=True).first()
+    own = Representation.objects.running().filter(user=account or NOBODY, role=Representation.Role.HOLDER)
+    dossier_id = own.values_list("dossier_id", flat=True).first()
+    with transaction.atomic():
+        trail.record(
+            Event.SIGN_IN_REFUSED,
+            by=by,
+            dossier_id=dossier_id,
+            allowed=False,
+            object_kind="account",
+            object_id=account,
+        )
 
 
 def trace_account(user: User, event: Event, *, means: str, detail: dict[str, object] | None = None) -> None:

@@ -19,7 +19,7 @@ from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
 from access.words import polite
-from audit.trail import Event
+from audit.trail import ActorKind, Event
 from patients.models import Patient
 
 SEARCH_KEY = "professional_search"  # in the session: whom one looks for stays out of addresses and logs
@@ -52,9 +52,9 @@ def autorisations(request: HttpRequest) -> HttpResponse:
     return render(request, "access/autorisations.html", context)
 
 
-def _visit(request: HttpRequest) -> AbstractContextManager[Entry]:
+def _visit(request: HttpRequest, act: Act = Act.AUTHORISE) -> AbstractContextManager[Entry]:
     """A page that shows rights or settings: its reading is traced as the reading of the trail is."""
-    return holder.enter(request, Act.MANAGE, Event.TRAIL_READ)
+    return holder.enter(request, act, Event.TRAIL_READ)
 
 
 @holder.page
@@ -116,7 +116,8 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
     until, limits = form.until, {name: form.cleaned_data[name] for name in ("extent", "families")}
 
     def give(entry: Entry, who: Professional) -> str:
-        grants.authorise(entry, who, until, source="web", express=True, **limits)
+        express = entry.actor.kind is not ActorKind.CARER  # D18: the holder, or who speaks for him by law
+        grants.authorise(entry, who, until, source="web", express=express, **limits)
         last = date_format(timezone.localtime(until) - dt.timedelta(seconds=1), "j F Y")
         return f"{polite(who.name)} peut consulter votre dossier jusqu'au {last} inclus."
 
@@ -176,7 +177,7 @@ def _decide(
     """The decision, in one transaction under the dossier's lock; then back to the list, which shows it."""
     who = get_object_or_404(Professional, pk=professional_id)
     try:
-        with holder.enter(request, Act.MANAGE, event, lock=True, object_id=who.pk) as entry:
+        with holder.enter(request, Act.AUTHORISE, event, lock=True, object_id=who.pk) as entry:
             if not entry.dossier.is_open:
                 raise ValidationError("Ce dossier est fermé : ses autorisations ne changent plus.")
             done = act(entry, who)
@@ -190,7 +191,7 @@ def _decide(
 @holder.page
 @require_safe
 def show_profile(request: HttpRequest) -> HttpResponse:
-    with _visit(request) as entry:
+    with _visit(request, Act.MANAGE) as entry:
         dossier = entry.dossier
         patient = Patient.objects.get(dossier=dossier)
         consent = dossier.consents.filter(pk=dossier.opening_consent_id).first()
@@ -215,7 +216,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
             profile.change_contacts(entry, Patient.objects.get(dossier=entry.dossier), **form.cleaned_data)
         messages.success(request, "Vos coordonnées sont enregistrées.")
         return redirect("profile")
-    with _visit(request) as entry:
+    with _visit(request, Act.MANAGE) as entry:
         patient = Patient.objects.get(dossier=entry.dossier)
         entry.trace(detail={"page": "profil"})
     if not form.is_bound:

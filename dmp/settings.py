@@ -196,7 +196,9 @@ ACCOUNT_FORMS = {
     "login": "access.account_forms.SignIn",
     "reset_password": "access.account_forms.ForgottenPassword",
     "reset_password_from_key": "access.account_forms.NewPassword",
+    "confirm_login_code": "access.account_forms.MailedCode",
 }
+MFA_FORMS = {"authenticate": "access.account_forms.ApplicationCode"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -1,14 +1,14 @@
 """The back office: the counter first, then Django's admin. Everybody signs in with two factors."""
 
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import counter, counter_access, sign_in, views_sessions
+from access import counter, counter_access, sign_in, staff, views_sessions
 from dmp import pages
 
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.has_permission = staff.may_enter  # type: ignore[method-assign]
+admin.site.login = staff.sign_in  # type: ignore[assignment,method-assign]
 admin.site.index_title = "Guichet"
 
 handler500 = "dmp.pages.failure"

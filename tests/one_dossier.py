@@ -36,6 +36,7 @@ ACROSS = {
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
     "access/sessions.py:_qualities": "the same, when a session opens or ends",
+    "access/sessions.py:trace_refusal": "the same: the holder's own, when a sign-in is refused",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/sweep.py:sweep": "every night, every file against every row",

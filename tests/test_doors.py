@@ -159,7 +159,7 @@ guichet/coordonnees/          login     login   login   login   login        302
 guichet/acces/                login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200
 admin/search/                 login     login   login   login   login        200/200 200/200
-admin/login/                  login     403/403 403/403 403/403 login        302/200 302/200
+admin/login/                  login     403/403 403/403 403/403 login        302/302 302/302
 admin/logout/                 login     302/302 302/302 302/302 login        405/200 405/200
 admin/password_change/        login     login   login   login   login        200/200 200/200
 admin/password_change/done/   login     login   login   login   login        200/405 200/405

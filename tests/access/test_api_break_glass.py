@@ -205,3 +205,15 @@ def test_he_finds_his_own_accesses_again_and_nobody_elses(api, dossier, doctor):
     opened = api(doctor).post(glass(dossier), UNCONSCIOUS, format="json").data
     assert [one["id"] for one in api(doctor).get(glass(dossier)).json()] == [opened["id"]]
     assert api(make.ProfessionalFactory()).get(glass(dossier)).json() == []
+
+
+@pytest.mark.parametrize("path", ["glass", "/api/v1/urgences/numero"])
+def test_nothing_of_a_secret_session_becomes_an_emergency_that_is_told(api, code_tables, doctor, path):
+    """D11, D12: the parents are told of emergencies, and of nothing secret."""
+    make.matrix()
+    child = make.DossierFactory(minor=True)
+    address = glass(child) if path == "glass" else path
+    sent = UNCONSCIOUS | {"number": "ABCDEFGHJKLM"}
+    answer = api(doctor).post(address, sent, format="json", headers={"DMP-Purpose": "secret"})
+    assert answer.status_code == 422
+    assert not Notice.objects.exists()

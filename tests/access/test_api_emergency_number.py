@@ -149,3 +149,10 @@ def test_a_structure_has_no_use_for_it(dossier):
     from tests.doors import structure
 
     assert structure().post(ADDRESS, {"number": card(dossier)}, format="json").status_code == 403
+
+
+def test_the_regulator_has_the_ins_and_needs_no_card(api, dossier, doctor):
+    client = api(doctor, Acces_Regulation_Medicale="VRAI")
+    for number in (card(dossier), "ABCDEFGHJKLM"):
+        answer = client.post(ADDRESS, {"number": number}, format="json", headers={"DMP-Purpose": "regulation"})
+        assert (answer.status_code, "DMP-Mode" in answer.headers) == (422, False)

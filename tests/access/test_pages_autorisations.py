@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from access.models import Block, DossierGrant
+from access.facts import Right
+from access.models import Block, DossierGrant, Representation
 from audit.models import Trace
 from tests import factories as make
 
@@ -249,3 +250,35 @@ def test_the_page_costs_the_same_for_one_professional_and_for_thirty(holder_clie
     for _ in range(29):
         make.permit(dossier, make.ProfessionalFactory())
     assert len(statements(client, reverse("autorisations"))) == len(one)
+
+
+# -- a carer ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def carer_client(client, dossier):
+    def with_rights(*rights):
+        user = make.UserFactory()
+        Representation.objects.create(dossier=dossier, user=user, role="carer", rights=rights, recorded_by="test")
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return with_rights
+
+
+def test_a_carer_who_may_authorises_in_his_own_name_and_gives_no_express_agreement(carer_client, dossier, doctor):
+    client = carer_client(Right.AUTHORISE)
+    assert client.get(reverse("autorisations")).status_code == 200
+    assert client.get(url("professional", doctor)).status_code == 200
+    assert client.post(url("authorise", doctor), {"duration": "1mois", "extent": "general"}).status_code == 302
+    assert running(dossier, "consult_dossier").get().express is False  # D18
+    assert Trace.objects.about(dossier.pk).filter(event="access_granted").get().actor_kind == "carer"
+    assert decide(client, doctor, "retirer").status_code == 302
+    assert not running(dossier, "consult_dossier").exists()
+
+
+def test_a_carer_without_that_right_sees_no_authorisation_and_changes_none(carer_client, dossier, doctor):
+    make.permit(dossier, doctor)
+    client = carer_client(Right.READ, Right.MASKED, Right.DEPOSIT, Right.TRAIL)
+    assert client.get(reverse("autorisations")).status_code == 403
+    assert client.get(url("professional", doctor)).status_code == 403
+    assert decide(client, doctor, "retirer").status_code == 403
+    assert running(dossier, "consult_dossier").exists()
