@@ -1,4 +1,4 @@
-"""« Voir mon dossier comme le Dr X »: the very list the API would serve him; of one document, who reads it. And why."""
+"""« Voir mon dossier comme le Dr X »: the very list the API would serve; of one document, who reads it; and why."""
 
 import uuid
 from dataclasses import replace
