@@ -84,6 +84,7 @@ class Access:
     day: str
     why: Why
     allowed: bool
+    since: str = ""
 
 
 def scope_of(entry: Entry) -> Scope | None:
@@ -170,7 +171,7 @@ def _titles(entry: Entry, traces: list[Trace]) -> dict[uuid.UUID, str]:
 
 
 def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str], known: Rights) -> Line:
-    why, told = words.why(trace), known.told(trace.actor_id, trace.ground, trace.at, trace.object_id)
+    why, since = _why(trace, known)
     document_id = trace.object_id if trace.object_id in titles else None
     return Line(
         id=trace.id,
@@ -179,14 +180,20 @@ def _line(trace: Trace, rank: int, me: str, titles: dict[uuid.UUID, str], known:
         who=words.who(trace, me),
         quality="" if trace.actor_id == me else words.quality(trace),
         what=words.what(trace, me, _object(trace, titles)),
-        why=why if told.stop is None else replace(why, stop=told.stop),
-        since=told.since,
+        why=why,
+        since=since,
         mode=words.mode(trace),
         reason=trace.reason,
         allowed=trace.allowed,
         document_id=document_id,
         by_other=trace.actor_id != me and trace.actor_kind != ActorKind.SYSTEM,
     )
+
+
+def _why(trace: Trace, known: Rights) -> tuple[Why, str]:
+    """The rule and what she may do about it now; since when and by whom."""
+    why, told = words.why(trace), known.told(trace.actor_id, trace.ground, trace.at, trace.object_id)
+    return (why if told.stop is None else replace(why, stop=told.stop)), told.since
 
 
 def line_of(entry: Entry, trace: Trace) -> Line:
@@ -213,11 +220,14 @@ def last_accesses(entry: Entry, count: int = 3) -> list[Access]:
         groups.setdefault(key, []).append(trace)
         if len(groups) > count:
             break
-    return [_access(traces, me, now) for traces in list(groups.values())[:count]]
+    last = list(groups.values())[:count]
+    known = rights.asked(entry.dossier.pk, {traces[0].actor_id for traces in last})
+    return [_access(traces, me, now, known) for traces in last]
 
 
-def _access(traces: list[Trace], me: str, now: dt.datetime) -> Access:
+def _access(traces: list[Trace], me: str, now: dt.datetime, known: Rights) -> Access:
     first = traces[0]
+    why, since = _why(first, known)
     things = len({trace.object_id for trace in traces if trace.object_id})
     plural = f"{things} documents" if things > 1 else "un document"
     named = words.polite(first.object_title) if first.object_kind == "professional" else plural
@@ -226,6 +236,7 @@ def _access(traces: list[Trace], me: str, now: dt.datetime) -> Access:
         quality=words.quality(first),
         what=words.what(first, me, named),
         day=words.day(first.at, now),
-        why=words.why(first),
+        why=why,
+        since=since,
         allowed=first.allowed,
     )

@@ -7,12 +7,10 @@ from django.utils import timezone
 
 from access import gate, seen_by
 from access.gate import Entry
-from access.models import AUTHORISED, TREATING, DossierGrant, EmergencyAccess, Professional
 from access.words import polite
 from documents.explain import explain, if_masked
 from documents.models import Document, Result
-
-MOST = 50  # professionals looked at, and documents named: a page a person can read
+from documents.readers import MOST, with_rights
 
 
 @dataclass(frozen=True)
@@ -27,23 +25,13 @@ def losing(entry: Entry, document: Document) -> list[str]:
     """The professionals with a running right who see it now and would no more: the policy asked twice."""
     masked = if_masked(document)
     names = []
-    for professional in _with_rights(entry):
+    for professional in with_rights(entry):
         for caller in seen_by.callers(professional):
             _, facts = gate.look(caller, dossier_id=entry.dossier.pk)
             if explain(facts, document).sees and not explain(facts, masked).sees:
                 names.append(polite(professional.name))
                 break
     return names
-
-
-def _with_rights(entry: Entry) -> list[Professional]:
-    grants = DossierGrant.rights.running().filter(
-        content_object=entry.dossier, permission__codename__in=(AUTHORISED, TREATING)
-    )
-    emergencies = EmergencyAccess.objects.running().filter(dossier=entry.dossier)
-    users = {*grants.values_list("user_id", flat=True), *emergencies.values_list("user_id", flat=True)}
-    rows = Professional.objects.filter(user__in=users).prefetch_related("situations__structure")
-    return list(rows.order_by("family", "given", "id")[:MOST])
 
 
 def traitors(entry: Entry, document: Document) -> list[Traitor]:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access import gate, holder, overview
 from access.facts import Act
 from access.gate import Entry
+from access.policy import decide
 from audit.trail import Event
 from documents import activity, bodies, content, contents, opening, shelf, trends
 from documents.acts import trace
@@ -129,6 +130,7 @@ def document(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
             "older": versions.filter(pk=row.replaces_id).first() if row.replaces_id else None,
             "newer": versions.filter(replaces_id=row.pk).first() if row.state == "superseded" else None,
             "may_delete": may_delete(entry, row),
+            "may_authorise": bool(decide(Act.AUTHORISE, entry.facts)),
             "opened": opening.opened(entry, row) if entry.caller.role in HOLDERS else [],
         }
         trace(entry, Event.DOCUMENT_READ, row)

@@ -1,4 +1,4 @@
-"""« Voir mon dossier comme le Dr X »: the very list the API would serve him, and why (features M3, M4)."""
+"""« Voir mon dossier comme le Dr X »: the very list the API would serve; of one document, who reads it; and why."""
 
 import uuid
 from dataclasses import replace
@@ -14,10 +14,10 @@ from access.gate import Absent, Entry
 from access.models import Professional
 from access.policy import decide
 from audit.trail import Event
-from documents import shelf
+from documents import acts, readers, shelf
 from documents.explain import explain
 from documents.models import Document, DocumentQuerySet
-from documents.views import cursor
+from documents.views import cursor, one
 
 PAGE = 50
 
@@ -78,6 +78,19 @@ def _as_she_knows(entry: Entry, facts: Facts) -> Facts:
 def _here(chosen: int, purpose: Purpose) -> str:
     """The choices made on this page, as its address carries them."""
     return f"exercice={chosen}{'&urgence' if purpose is Purpose.EMERGENCY else ''}"
+
+
+@holder.page
+@require_safe
+def readers_of(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
+    """Of one document: who sees it and who does not, each with its rule."""
+    with holder.enter(request, Act.OPEN, Event.DOCUMENT_READ, object_id=document_id) as entry:
+        if not decide(Act.AUTHORISE, entry.facts):
+            raise Absent
+        row = one(entry, document_id)
+        found = readers.of(entry, row)
+        acts.trace(entry, Event.DOCUMENT_READ, row, purpose="readers")
+    return render(request, "documents/readers.html", {"document": row, "readers": found})
 
 
 def seen_in(entry: Entry, facts: Facts) -> DocumentQuerySet:

@@ -182,7 +182,7 @@ class Histories(RuleBasedStateMachine):
     @rule(document=DOCUMENTS)
     def unmask(self, document: int) -> None:
         row = Document.objects.get(dossier=self.dossier, pk=self.documents[document])
-        if not row.masked or self.model.closed:
+        if not row.is_masked or self.model.closed:
             return
         with gate.enter(
             self.holder, Act.OPEN, Event.DOCUMENT_UNMASKED, dossier_id=self.dossier.pk, lock=True

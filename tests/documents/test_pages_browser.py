@@ -68,6 +68,7 @@ def pages(dossier):
         yield reverse("professional", args=[professional.pk])
         yield reverse("professional_preview", args=[professional.pk])
         yield reverse("professional_preview", args=[professional.pk]) + "?reste"
+    yield reverse("documents:readers", args=[masked.pk])
     yield reverse("documents:open_to", args=[masked.pk])
     yield reverse("documents:open_until", args=[masked.pk, current.pk])
     yield reverse("activity_contest", args=[contested.pk])

@@ -167,7 +167,7 @@ def test_a_curve_joins_what_she_may_see_and_nothing_else(holder_client, dossier)
     assert "<title" in curve
     assert "trend-band" in curve
     assert "3 résultats, de 12 à 10 g/dL : en baisse." in curve
-    assert "99" not in text
+    assert not re.search(r"\b99\b", text)  # whole: a random identifier may hold these digits
 
 
 def test_one_point_draws_no_curve(holder_client, dossier):

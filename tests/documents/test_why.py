@@ -196,6 +196,20 @@ def test_emergencies_only_says_so_until_it_is_one(clock, dossier, doctor, docume
     assert explain.explain(gate.look(caller, dossier_id=dossier.pk)[1], document).sees
 
 
+def test_a_document_names_who_sees_it_and_who_does_not(clock, holder_client, dossier, document):
+    people = {name: make.ProfessionalFactory(family=name) for name in ("TRAITANT", "AUTORISE", "BLOQUE", "AUTEUR")}
+    make.ProfessionalFactory(family="INCONNU")
+    make.treat(dossier, people["TRAITANT"])
+    make.permit(dossier, people["AUTORISE"])
+    make.forbid(dossier, people["BLOQUE"])
+    Document.objects.update(masked=True, author_ids=[people["AUTEUR"].idnat])
+    page = holder_client(dossier).get(reverse("documents:readers", args=[document.pk])).content.decode()
+    told = dict(re.findall(r"Paul (\w+)</a>\s+<strong>(.*?)</strong>", page))
+    no = "ne le voit pas"
+    assert told == {"Traitant": "le voit", "Auteur": "le voit", "Autorise": no, "Bloque": no}
+    assert page.count("Pourquoi") >= 4
+
+
 def test_two_worlds_that_differ_by_a_minor_s_secret_answer_a_parent_alike(client, dossier, doctor, document, clock):
     """Trail, preview, what he does not see, the question before masking: byte for byte, less her own visits."""
     Patient.objects.filter(dossier=dossier).update(birth_date="2015-01-01")
@@ -211,6 +225,7 @@ def test_two_worlds_that_differ_by_a_minor_s_secret_answer_a_parent_alike(client
         reverse("professional_preview", args=[doctor.pk]) + "?reste",
         reverse("documents:mask", args=[document.pk]),
         reverse("documents:document", args=[document.pk]),
+        reverse("documents:readers", args=[document.pk]),
         reverse("activity") + "?qui=professionnels",
     ]
 
