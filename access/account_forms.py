@@ -9,8 +9,10 @@ from allauth.mfa.base.forms import AuthenticateForm
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 
 from access import recovery
+from access.tasks import send_password_link, site
 
 
 def _in_our_words(field: forms.Field) -> None:
@@ -30,6 +32,15 @@ class ForgottenPassword(ResetPasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _in_our_words(self.fields["email"])
+
+    def clean_email(self) -> str:
+        """Not looked up here: the page does the same work for everybody, the task finds the account."""
+        return str(self.cleaned_data["email"]).lower()
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        email = str(self.cleaned_data["email"])
+        send_password_link.delay(email, site())
+        return email
 
 
 class NewPassword(ResetPasswordKeyForm):

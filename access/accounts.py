@@ -6,7 +6,6 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,7 +15,7 @@ from access.models import User
 from access.open_sessions import device
 from access.recovery import SECOND_FACTORS
 from access.sessions import trace_opening, trace_refusal
-from access.tasks import send_device_notice
+from access.tasks import send_device_notice, site
 from audit.trail import ANONYMOUS, Actor, TrailDown
 
 
@@ -53,8 +52,7 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(render(request, "access/trail_down.html", status=503)) from error
         if new:
             at = timezone.now().isoformat()
-            site = settings.BACKOFFICE_URL if settings.ROLE == "backoffice" else settings.PORTAL_URL
-            send_device_notice.delay(str(user.pk), device(self.get_http_user_agent(request)), at, site)
+            send_device_notice.delay(str(user.pk), device(self.get_http_user_agent(request)), at, site())
         super().login(request, user)
 
     def post_login(self, request: HttpRequest, user: Any, **hook: Any) -> HttpResponse:

@@ -19,6 +19,7 @@ from access import devices, open_sessions
 from access.models import Representation, User
 from access.sessions import trace_opening
 from audit import limits, trail
+from audit.scoped import uuid7
 from audit.trail import ANONYMOUS, Actor, ActorKind, Event
 from patients import dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
@@ -105,10 +106,10 @@ def ask(request: HttpRequest) -> HttpResponse:
             form.add_error(None, "Trop de demandes depuis cet endroit : recommencez dans une heure.")
         else:
             data = form.cleaned_data
-            asked = online.start(data["number"], data["postal_code"], data["email"])
+            asked, hashes = uuid7(), online.lookups(data["number"])
             with transaction.atomic():
                 trail.record(Event.OPENING_ASKED, by=ANONYMOUS, dossier_id=None)
-            send_opening_code.delay_on_commit(str(asked))
+            send_opening_code.delay_on_commit(str(asked), hashes, data["postal_code"], data["email"])
             request.session[SESSION_KEY] = {"id": str(asked), "confirmed": False}
             return redirect("opening_code")
     return _page(request, "access/online/ask.html", form)

@@ -39,7 +39,10 @@ def trace_refusal(email: str, by: Actor = ANONYMOUS) -> None:
 
     Of an address without account nothing is kept. The statements are the same for both, and as many.
     """
-    account = User.objects.filter(email=email.lower()).values_list("pk", flat=True).first()
+    row = User.objects.filter(email=email.lower()).values_list("pk", "emailaddress").first()
+    account, has_address = row or (None, None)
+    if has_address:  # allauth asks one question more about an address it does not find among its own
+        User.objects.filter(email=email.lower()).exists()
     own = Representation.objects.running().filter(user=account or NOBODY, role=Representation.Role.HOLDER)
     dossier_id = own.values_list("dossier_id", flat=True).first()
     with transaction.atomic():

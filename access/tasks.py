@@ -1,16 +1,38 @@
 import datetime as dt
 import uuid
 
+from allauth.account.forms import default_token_generator
+from allauth.account.internal.userkit import filter_users_by_email
+from allauth.account.utils import user_pk_to_url_str
 from celery import shared_task
 from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
 from access import addresses, attestations, recovery
 from access.models import User
 from audit.scoped import uuid7
 from patients import codes, letters
+
+
+def site() -> str:
+    """The address of this process's own site, for the links of a mail that a worker writes."""
+    return settings.BACKOFFICE_URL if settings.ROLE == "backoffice" else settings.PORTAL_URL
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=4)
+def send_password_link(email: str, site: str) -> None:
+    """The link that remakes a password; to an address without account, a word that says so."""
+    users = filter_users_by_email(email, is_active=True, prefer_verified=True, for_login=True)
+    if not users:
+        send_mail("Aucun compte à cette adresse", render_to_string("emails/unknown_account.txt"), None, [email])
+    for user in users:
+        key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+        link = site + reverse("account_reset_password_from_key", kwargs=key)
+        text = render_to_string("emails/password_link.txt", {"link": link})
+        send_mail("Choisir un nouveau mot de passe", text, None, [email])
 
 
 @shared_task

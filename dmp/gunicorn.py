@@ -25,6 +25,7 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats: not on a slow disk)
 control_socket_disable = True  # its default place is the home of whoever starts it
 accesslog = None  # FHIR search URLs carry identifiers; the trail is the record of accesses
 errorlog = "-"
+logger_class = "dmp.server_log.ServerLogger"  # a logconfig would open the access log too
 loglevel = os.environ.get("DMP_LOG_LEVEL", "INFO").lower()
 
 

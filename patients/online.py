@@ -20,33 +20,40 @@ from patients.models import InsuredPerson, OpeningRequest
 CODE_MINUTES = 30
 
 
-def start(number: str, postal_code: str, email: str) -> uuid.UUID:
-    """Note a request, and return its id: a request that fits nobody has an id too, and goes nowhere."""
+def lookups(number: str) -> list[str]:
+    """The keyed hashes this number may be known by: what the queue carries in its place."""
     oids = [ins.OID_NIR, ins.OID_NIA, *([ins.OID_TEST] if settings.DEMO else [])]
-    lookups = [ins.Ins(number, oid).lookup for oid in oids]
-    person = InsuredPerson.objects.filter(pk__in=lookups, postal_code=postal_code).first()
-    request_id = uuid7()
-    if person is not None:
-        OpeningRequest.objects.create(
-            id=request_id,
-            insured=person,
-            email=email.lower(),
-            link_digest=b"",
-            code_digest=b"",
-            expires_at=timezone.now() + dt.timedelta(minutes=CODE_MINUTES),
-        )
-    return request_id
+    return [ins.Ins(number, oid).lookup.hex() for oid in oids]
 
 
-def make_secrets(request_id: uuid.UUID) -> tuple[OpeningRequest, str, str] | None:
-    """A fresh link and a fresh code of six digits, for the mail; only their digests stay."""
-    request = OpeningRequest.objects.filter(pk=request_id, state=OpeningRequest.State.MAILED).first()
-    if request is None:
+def start(
+    request_id: uuid.UUID, hashes: list[str], postal_code: str, email: str
+) -> tuple[OpeningRequest, str, str] | None:
+    """Note a request with a fresh link and a fresh code of six digits, for the mail; only their digests stay.
+
+    None for a number that fits nobody: its request has an id too, and goes nowhere. Done by a task, so that the
+    page does the same work for everybody.
+    """
+    known = InsuredPerson.objects.filter(pk__in=[bytes.fromhex(one) for one in hashes], postal_code=postal_code)
+    if (person := known.first()) is None:
         return None
     link, code = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06d}"
-    request.link_digest, request.code_digest = codes.digest(request_id, link), codes.digest(request_id, code)
-    request.expires_at = timezone.now() + dt.timedelta(minutes=CODE_MINUTES)
-    request.save(update_fields=["link_digest", "code_digest", "expires_at"])
+    fresh = {
+        "insured": person,
+        "email": email.lower(),
+        "link_digest": codes.digest(request_id, link),
+        "code_digest": codes.digest(request_id, code),
+        "expires_at": timezone.now() + dt.timedelta(minutes=CODE_MINUTES),
+    }
+    with transaction.atomic():
+        request, _ = OpeningRequest.objects.select_for_update(of=("self",)).get_or_create(
+            id=request_id, defaults=fresh
+        )
+        if request.state != OpeningRequest.State.MAILED:
+            return None
+        for name, value in fresh.items():
+            setattr(request, name, value)
+        request.save(update_fields=list(fresh))
     return request, link, code
 
 
@@ -76,6 +83,8 @@ def _check(request_id: uuid.UUID, secret: str, state: str, *digests: str) -> Ope
     with transaction.atomic():
         rows = OpeningRequest.objects.select_for_update(of=("self",)).select_related("insured")
         request = rows.filter(pk=request_id, state=state).first()
+        if request is None:
+            OpeningRequest.objects.filter(pk=uuid7()).update(attempts=1)  # as a wrong try is counted, and as long
         if request is None or not codes.is_right(request, secret, *digests):
             return None
         known = request.insured.email.lower() == request.email or state == OpeningRequest.State.LETTER

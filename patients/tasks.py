@@ -44,9 +44,9 @@ def send_notices() -> int:
 
 
 @shared_task
-def send_opening_code(request_id: str) -> None:
+def send_opening_code(request_id: str, hashes: list[str], postal_code: str, email: str) -> None:
     """The link and the code of an opening, made here so that they stand nowhere else. A lost mail is asked again."""
-    made = online.make_secrets(uuid.UUID(request_id))
+    made = online.start(uuid.UUID(request_id), hashes, postal_code, email)
     if made is None:
         return
     request, link, code = made

@@ -3,6 +3,8 @@
 import io
 import logging
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
@@ -10,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpResponse
 from django.urls import path
+from gunicorn.config import Config
 
 from access.models import User
 from dmp import urls
@@ -108,3 +111,25 @@ def test_a_message_kept_as_words_loses_its_detail(log):
     logging.getLogger("audit").error("répondu : %s", str(raised.value))
     assert "already exists" not in log.getvalue()
     assert WHO not in log.getvalue()
+
+
+def test_gunicorn_s_own_error_log_is_as_discreet_and_its_access_log_shut(db):
+    config = Config()
+    config.set("logger_class", gunicorn_settings()["logger_class"])
+    config.set("accesslog", gunicorn_settings()["accesslog"])
+    logger = config.logger_class(config)
+    (handler,) = [one for one in logger.error_log.handlers if getattr(one, "_gunicorn", False)]
+    written = io.StringIO()
+    handler.setStream(written)
+    try:
+        twice()
+    except DatabaseError as error:
+        logger.exception("Error handling request %s", error)
+    logger.error_log.removeHandler(handler)
+    assert "23505 access_user" in written.getvalue()
+    assert NAME not in written.getvalue()
+    assert not logger.access_log_enabled
+
+
+def gunicorn_settings():
+    return runpy.run_path(str(Path(__file__).parents[1] / "dmp" / "gunicorn.py"))
