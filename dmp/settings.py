@@ -280,6 +280,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT
 
 # -- rules with a number (rules.md section 12) --------------------------------------------------------------
 AUTHORISATION_DAYS = int(text("DMP_AUTHORISATION_DAYS", "365"))  # longest and default authorisation
+WITHHELD_INVITATION_DAYS = 10  # D9, article R1111-53: within two weeks, with days to spare for a mail that fails
 WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar month
 AGE_OF_MAJORITY = 18  # D11
 EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)

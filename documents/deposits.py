@@ -17,7 +17,7 @@ from access.policy import decide
 from audit import trail
 from audit.scoped import uuid7
 from audit.trail import Event, TrailDown
-from documents import content, contents, entries, rows
+from documents import content, contents, entries, rows, withheld
 from documents.acts import revise, trace
 from documents.content import Inadmissible
 from documents.models import Document, Result, SubmissionSet
@@ -218,6 +218,8 @@ def _file(
         Result.objects.bulk_create(rows.results(document, one))
         trace(entry, Event.DOCUMENT_DEPOSITED, document, set=lot.pk.hex)
     _tell(entry, documents)
+    if any(one.withheld or (one.replaces and one.replaces.withheld) for one in documents):
+        withheld.plan(entry.dossier.pk)
     return lot, documents
 
 
@@ -286,6 +288,20 @@ def _supersede(entry: Entry, document: Document, one: Examined, oid: str) -> Non
         raise invalid("Le document à remplacer n'est pas l'un des vôtres.", at, detail="XDSReplaceFailed")
     if old.state != Document.State.CURRENT:
         raise invalid("Le document à remplacer n'est plus en vigueur.", at, detail="XDSReplaceFailed")
+    _hide_nothing_shown(document, old, at)
     document.replaces = old
     revise(entry, old, oid, state=Document.State.SUPERSEDED)
     trace(entry, Event.DOCUMENT_REPLACED, old, by=document.pk.hex)
+
+
+def _hide_nothing_shown(document: Document, old: Document, at: str) -> None:
+    """What was shown is not hidden again by a replacement; what is withheld is not withheld for longer (R1111-53)."""
+    if (old.visible_to_holder and not document.visible_to_holder) or (document.secret and not old.secret):
+        raise Problem(
+            422,
+            "business-rule",
+            "Ce document a déjà été montré : ce qui le remplace ne peut pas être caché aux mêmes personnes.",
+            expression=at,
+        )
+    if document.withheld and document.visible_from and old.visible_from:
+        document.visible_from = min(document.visible_from, old.visible_from)

@@ -13,9 +13,11 @@ from access.durations import midnight_after
 from access.facts import REPRESENTATIVES, Role
 from access.gate import Absent, Entry
 from audit.trail import Event
+from documents import withheld
 from documents.acts import revise, trace
 from documents.models import Document
-from patients.models import Patient
+from patients import notices
+from patients.models import Notice, Patient
 
 HOLDERS = REPRESENTATIVES | {Role.HOLDER}
 
@@ -71,9 +73,11 @@ def announce(entry: Entry, document: Document) -> None:
     if entry.caller.role in HOLDERS:
         raise Forbidden("L'annonce est faite par un professionnel.", code="author")
     _author_or_treating(entry, document)
-    if not document.withheld:
+    if document.visible_to_holder:
         raise ValidationError("Ce document est déjà visible du patient.", code="withheld")
-    _change(entry, document, Event.DOCUMENT_ANNOUNCED, withheld=False)
+    _change(entry, document, Event.DOCUMENT_ANNOUNCED, withheld=False, visible_from=timezone.now())
+    if not document.secret and document.state == Document.State.CURRENT:
+        notices.tell(document.dossier_id, Notice.Kind.DOCUMENT_SHOWN)
 
 
 def show_representatives(entry: Entry, document: Document) -> None:
@@ -115,6 +119,8 @@ def _author_or_treating(entry: Entry, document: Document) -> None:
 def _change(entry: Entry, document: Document, event: Event, asked_by_holder: bool = False, **changes: object) -> None:
     oid = Patient.objects.filter(dossier_id=document.dossier_id).values_list("oid", flat=True).get()
     revise(entry, document, oid, **changes)
+    if document.visible_from is not None:
+        withheld.plan(document.dossier_id)
     said = {"asked_by": "holder"} if asked_by_holder else {}
     if isinstance(until := changes.get("masked_until"), dt.datetime):
         said["until"] = until.isoformat()

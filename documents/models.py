@@ -164,7 +164,9 @@ class Document(DossierScoped):
     masked = models.BooleanField("masqué aux professionnels", default=False)  # MASQUE_PS
     masked_until = models.DateTimeField("masqué jusqu'au", null=True)  # past it, masked no longer: no job needed
     withheld = models.BooleanField("non visible du patient", default=False)  # INVISIBLE_PATIENT
-    visible_from = models.DateTimeField("visible du patient le", null=True)  # R1111-53, set when withheld
+    visible_from = models.DateTimeField(
+        "visible du patient le", null=True
+    )  # R1111-53: set when withheld, brought forward when announced
     secret = models.BooleanField("non visible des représentants", default=False)  # INVISIBLE_REPRESENTANTS_LEGAUX
 
     media_type = models.CharField("format du fichier", max_length=60)

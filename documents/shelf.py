@@ -5,6 +5,8 @@ import uuid
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from access.gate import Absent
@@ -86,10 +88,11 @@ def page(scope: Scope, *, family: str = "", text: str = "", before: uuid.UUID | 
 
 
 def newest(scope: Scope, count: int = 5) -> list[Item]:
-    """What others added in the last weeks."""
+    """What others added in the last weeks; what was withheld is new from the day it shows (R1111-53)."""
     since = timezone.now() - dt.timedelta(days=NEW_DAYS)
-    rows = in_force(scope).filter(deposited_at__gte=since).exclude(origin=Document.Origin.HOLDER)
-    return [item(row) for row in _lines(rows).order_by("-deposited_at", "-id")[:count]]
+    came = Coalesce("visible_from", "deposited_at")
+    rows = in_force(scope).filter(GreaterThanOrEqual(came, since)).exclude(origin=Document.Origin.HOLDER)
+    return [item(row) for row in _lines(rows).order_by(came.desc(), "-id")[:count]]
 
 
 def _lines(rows: DocumentQuerySet) -> DocumentQuerySet:
@@ -111,7 +114,7 @@ def item(row: Document) -> Item:
         masked_until=row.masked_until,
         mine=mine,
         archived=row.archived,
-        new=not mine and row.deposited_at > timezone.now() - dt.timedelta(days=7),
+        new=not mine and (row.visible_from or row.deposited_at) > timezone.now() - dt.timedelta(days=7),
     )
 
 

@@ -1,6 +1,11 @@
-"""What the holder is told. Written with the act, in its transaction; sent by a task. No health content."""
+"""What the holder is told. Written with the act, in its transaction; sent by a task. No health content.
 
+`created_at` says from when a notice may leave: those planned for a day to come wait in the outbox until then.
+"""
+
+import datetime as dt
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -15,7 +20,7 @@ INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, at
 SELECT %(id)s::uuid, dossier_id, %(kind)s::text, email, 0, %(now)s::timestamptz, 0 FROM patients_patient
 WHERE dossier_id = %(dossier)s AND email <> '' AND NOT EXISTS (
     SELECT 1 FROM patients_notice WHERE dossier_id = %(dossier)s AND kind = %(kind)s
-    AND (sent_at IS NULL OR created_at >= %(after)s::timestamptz))"""
+    AND created_at <= %(now)s::timestamptz AND (sent_at IS NULL OR created_at >= %(after)s::timestamptz))"""
 
 
 def tell(dossier_id: uuid.UUID, kind: Notice.Kind, *, once_a_day: bool = False) -> None:
@@ -31,3 +36,14 @@ def tell(dossier_id: uuid.UUID, kind: Notice.Kind, *, once_a_day: bool = False) 
             "after": after,
         }
         cursor.execute(_TELL, values)
+
+
+# Sent to the address of the day, which may have changed meanwhile, and only while the dossier is open.
+PLANNED = (Notice.Kind.NEWS, Notice.Kind.DOCUMENT_SHOWN)
+
+
+def plan(dossier_id: uuid.UUID, wanted: Sequence[tuple[Notice.Kind, dt.datetime]]) -> None:
+    """What this dossier's holder is to be told on days to come, instead of what was planned before."""
+    planned = Notice.objects.filter(dossier_id=dossier_id, kind__in=PLANNED, sent_at=None)
+    planned.filter(created_at__gt=timezone.now()).delete()
+    Notice.objects.bulk_create(Notice(dossier_id=dossier_id, kind=kind, created_at=at) for kind, at in wanted)

@@ -4,11 +4,12 @@ from celery import shared_task
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from patients import codes, letters, online
-from patients.models import Notice, OpeningRequest
+from patients import codes, letters, notices, online
+from patients.models import Dossier, Notice, OpeningRequest, Patient
 
 BATCH, TRIES = 200, 10
 
@@ -20,8 +21,7 @@ def send_notices() -> int:
     A mail that fails stays for the next round, ten rounds at most.
     """
     sent = 0
-    waiting = Notice.objects.filter(sent_at=None, attempts__lt=TRIES).order_by("created_at")
-    for dossier_id, key in list(waiting.values_list("dossier_id", "pk")[:BATCH]):
+    for dossier_id, key in list(_waiting().values_list("dossier_id", "pk")[:BATCH]):
         with transaction.atomic():
             notice = (
                 Notice.objects.select_for_update(of=("self",), skip_locked=True)
@@ -31,6 +31,8 @@ def send_notices() -> int:
             if notice is None:
                 continue
             notice.attempts += 1
+            if notice.kind in notices.PLANNED:
+                notice.email = Patient.objects.values_list("email", flat=True).get(dossier_id=dossier_id)
             try:
                 body = render_to_string("emails/notice.txt", {"notice": notice, "portal": settings.PORTAL_URL})
                 send_mail(notice.get_kind_display(), body, None, [notice.email])
@@ -39,8 +41,15 @@ def send_notices() -> int:
             else:
                 notice.sent_at = timezone.now()
                 sent += 1
-            notice.save(update_fields=["attempts", "sent_at"])
+            notice.save(update_fields=["email", "attempts", "sent_at"])
     return sent
+
+
+def _waiting() -> QuerySet[Notice]:
+    """What may leave now. A planned notice has nobody to go to in a closed dossier, or without an address."""
+    nobody = ~Q(dossier__state=Dossier.State.OPEN) | Q(dossier__patient__email="")
+    due = Notice.objects.filter(sent_at=None, attempts__lt=TRIES, created_at__lte=timezone.now())
+    return due.exclude(Q(kind__in=notices.PLANNED) & nobody).order_by("created_at")
 
 
 @shared_task
