@@ -45,7 +45,7 @@ def dossiers(request: HttpRequest) -> HttpResponse:
 @holder.page
 @require_safe
 def autorisations(request: HttpRequest) -> HttpResponse:
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         people = overview.of(entry.dossier.pk)
         entry.trace(detail={"page": "autorisations"})
     context = {"people": people, "is_open": entry.dossier.is_open, "form": ProfessionalSearch()}
@@ -53,8 +53,13 @@ def autorisations(request: HttpRequest) -> HttpResponse:
 
 
 def _visit(request: HttpRequest) -> AbstractContextManager[Entry]:
-    """A page that shows rights or settings: its reading is traced as the reading of the trail is."""
+    """A page that shows settings: its reading is traced as the reading of the trail is."""
     return holder.enter(request, Act.MANAGE, Event.TRAIL_READ)
+
+
+def _see_rights(request: HttpRequest) -> AbstractContextManager[Entry]:
+    """A page about who consults: the holder's, and a carer's who decides it with her."""
+    return holder.enter(request, Act.AUTHORISE, Event.TRAIL_READ)
 
 
 @holder.page
@@ -68,7 +73,7 @@ def search_professional(request: HttpRequest) -> HttpResponse:
     if asked is None:
         return redirect("autorisations")
     form = ProfessionalSearch(asked)
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         found = directory.search(form.cleaned_data["name"], form.cleaned_data["given"]) if form.is_valid() else []
         entry.trace(detail={"page": "annuaire"})
     context = {"form": form, "found": found, "shown": directory.SHOWN}
@@ -87,7 +92,7 @@ def _professional(
     """One professional: what he may do here today, and each thing one may decide about him."""
     rows = Professional.objects.prefetch_related("situations__structure")
     row = get_object_or_404(rows, pk=professional_id)
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         people = overview.of(entry.dossier.pk)
         entry.trace(detail={"page": "autorisations"})
     standing = people.of(row.pk)

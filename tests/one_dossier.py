@@ -27,6 +27,7 @@ ACROSS = {
     "access/admin_contests.py:get_object": "one of them, by its id",
     "access/api_alerts.py:given": "the authorisations just given to one professional: an index by account",
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
+    "access/persons.py:helps": "of how many persons one account is a carer (five at most): an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
     "access/sessions.py:trace_opening": "the same, when the session opens",
