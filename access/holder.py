@@ -6,8 +6,8 @@ again at each request. A professional's account never lands here, even when its 
 """
 
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from access import gate, sessions
-from access.facts import Act
+from access.facts import Act, Ground, Role
 from access.gate import Caller, Entry
 from access.models import Representation, User
 from access.words import polite, refusal_to_holder
@@ -33,6 +33,8 @@ ROLES = {
     Representation.Role.GUARDIAN: "vous êtes son tuteur",
     Representation.Role.CARER: "vous êtes son aidant",
 }
+
+ABSENT = (Ground.NOT_ENTITLED, Ground.NOT_CONCERNED)
 
 
 class NotAPerson(Exception):
@@ -50,6 +52,8 @@ class Choice:
     dossier_id: uuid.UUID
     name: str
     quality: str
+    role: Representation.Role = Representation.Role.HOLDER
+    rights: tuple[str, ...] = ()  # of a carer
 
 
 def choices(user: User) -> list[Choice]:
@@ -62,8 +66,10 @@ def choices(user: User) -> list[Choice]:
         of_age = dossiers.of_age(row.dossier.patient.birth_date, timezone.now())
         if role == (Representation.Role.PARENT if of_age else Representation.Role.HOLDER):  # D11
             continue
-        quality = ROLES[role]
-        known.setdefault(row.dossier_id, Choice(row.dossier_id, polite(row.dossier.patient.name), quality))
+        choice = Choice(
+            row.dossier_id, polite(row.dossier.patient.name), ROLES[role], role, tuple(sorted(row.rights))
+        )
+        known.setdefault(row.dossier_id, choice)
     return list(known.values())
 
 
@@ -76,6 +82,8 @@ def choose(request: HttpRequest, choice: Choice, *, several: bool) -> None:
         "name": choice.name,
         "quality": choice.quality,
         "several": several,
+        "carer": choice.role == Representation.Role.CARER,
+        "rights": list(choice.rights),
     }
 
 
@@ -100,15 +108,38 @@ def dossier_of(request: HttpRequest) -> uuid.UUID:
     return found[0].dossier_id
 
 
+def carers_rights(request: HttpRequest) -> tuple[str, ...] | None:
+    """What a carer may do in the dossier chosen, as the table says now; None for who is no carer. Raises `Absent`.
+
+    Only names of doors, and nothing of the dossier: each door asks the gate again.
+    """
+    wanted = dossier_of(request)
+    if not request.session[SESSION_KEY].get("carer"):
+        return None
+    found = next((one for one in choices(person(request)) if one.dossier_id == wanted), None)
+    if found is None or found.role != Representation.Role.CARER:
+        request.session.pop(SESSION_KEY, None)
+        raise gate.Absent
+    request.session[SESSION_KEY] |= {"rights": list(found.rights)}
+    request.session.modified = True
+    return found.rights
+
+
 def caller(request: HttpRequest) -> Caller:
     """The person at the gate; her quality (holder, representative) is found there."""
     user = person(request)
     return Caller(user, user.actor(ActorKind.HOLDER, means=sessions.means_of(request, user)))
 
 
-def enter(request: HttpRequest, act: Act, event: Event, **options: Any) -> AbstractContextManager[Entry]:
-    """Through the gate, into the dossier this person is looking at."""
-    return gate.enter(caller(request), act, event, dossier_id=dossier_of(request), **options)
+@contextmanager
+def enter(request: HttpRequest, act: Act, event: Event, **options: Any) -> Iterator[Entry]:
+    """Through the gate, into the dossier this person is looking at. What her menu shows follows her rights."""
+    with gate.enter(caller(request), act, event, dossier_id=dossier_of(request), **options) as entry:
+        shown = {"carer": entry.facts.role is Role.CARER, "rights": sorted(entry.facts.rights)}
+        chosen = request.session[SESSION_KEY]
+        if any(chosen.get(name) != value for name, value in shown.items()):
+            request.session[SESSION_KEY] = chosen | shown
+        yield entry
 
 
 def page(view: View[P]) -> View[P]:
@@ -133,6 +164,9 @@ def page(view: View[P]) -> View[P]:
 
 
 def refused(request: HttpRequest, error: gate.Refused) -> HttpResponse:
+    """What is not hers is absent. A dossier that closed, or whose holder came of age, is said: she knew it."""
     ground = error.decision.ground
+    if ground in ABSENT:
+        raise Http404
     context = {"ground": ground.value, "words": refusal_to_holder(ground)}
     return render(request, "access/refused.html", context, status=403)

@@ -11,9 +11,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from access import addresses, attestations, recovery
+from access import addresses, attestations, persons, recovery
 from access.models import User
 from audit.scoped import uuid7
+from fhir import ids
 from patients import codes, letters
 
 
@@ -82,3 +83,16 @@ def send_address_changed(former: str, token: str) -> None:
     context = {"portal": settings.PORTAL_URL, "token": token}
     text = render_to_string("emails/address_changed.txt", context)
     send_mail("L'adresse e-mail de votre compte a changé", text, None, [former])
+
+
+@shared_task
+def send_invitation(dossier_id: str, invitation_id: str) -> None:
+    """The link of an invitation: neither its code, nor whose dossier it is. A lost mail is asked again."""
+    row = persons.waiting(uuid.UUID(dossier_id)).filter(pk=uuid.UUID(invitation_id)).first()
+    if row is not None:
+        context = {
+            "portal": settings.PORTAL_URL,
+            "key": ids.join(row.dossier_id, row.pk),
+            "days": persons.INVITED_DAYS,
+        }
+        send_mail("Une personne vous invite", render_to_string("emails/invitation.txt", context), None, [row.email])

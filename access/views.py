@@ -45,16 +45,21 @@ def dossiers(request: HttpRequest) -> HttpResponse:
 @holder.page
 @require_safe
 def autorisations(request: HttpRequest) -> HttpResponse:
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         people = overview.of(entry.dossier.pk)
         entry.trace(detail={"page": "autorisations"})
     context = {"people": people, "is_open": entry.dossier.is_open, "form": ProfessionalSearch()}
     return render(request, "access/autorisations.html", context)
 
 
-def _visit(request: HttpRequest, act: Act = Act.AUTHORISE) -> AbstractContextManager[Entry]:
-    """A page that shows rights or settings: its reading is traced as the reading of the trail is."""
-    return holder.enter(request, act, Event.TRAIL_READ)
+def _visit(request: HttpRequest) -> AbstractContextManager[Entry]:
+    """A page that shows settings: its reading is traced as the reading of the trail is."""
+    return holder.enter(request, Act.MANAGE, Event.TRAIL_READ)
+
+
+def _see_rights(request: HttpRequest) -> AbstractContextManager[Entry]:
+    """A page about who consults: the holder's, and a carer's who decides it with her."""
+    return holder.enter(request, Act.AUTHORISE, Event.TRAIL_READ)
 
 
 @holder.page
@@ -68,7 +73,7 @@ def search_professional(request: HttpRequest) -> HttpResponse:
     if asked is None:
         return redirect("autorisations")
     form = ProfessionalSearch(asked)
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         found = directory.search(form.cleaned_data["name"], form.cleaned_data["given"]) if form.is_valid() else []
         entry.trace(detail={"page": "annuaire"})
     context = {"form": form, "found": found, "shown": directory.SHOWN}
@@ -87,7 +92,7 @@ def _professional(
     """One professional: what he may do here today, and each thing one may decide about him."""
     rows = Professional.objects.prefetch_related("situations__structure")
     row = get_object_or_404(rows, pk=professional_id)
-    with _visit(request) as entry:
+    with _see_rights(request) as entry:
         people = overview.of(entry.dossier.pk)
         entry.trace(detail={"page": "autorisations"})
     standing = people.of(row.pk)
@@ -191,7 +196,7 @@ def _decide(
 @holder.page
 @require_safe
 def show_profile(request: HttpRequest) -> HttpResponse:
-    with _visit(request, Act.MANAGE) as entry:
+    with _visit(request) as entry:
         dossier = entry.dossier
         patient = Patient.objects.get(dossier=dossier)
         consent = dossier.consents.filter(pk=dossier.opening_consent_id).first()
@@ -216,7 +221,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
             profile.change_contacts(entry, Patient.objects.get(dossier=entry.dossier), **form.cleaned_data)
         messages.success(request, "Vos coordonnées sont enregistrées.")
         return redirect("profile")
-    with _visit(request, Act.MANAGE) as entry:
+    with _visit(request) as entry:
         patient = Patient.objects.get(dossier=entry.dossier)
         entry.trace(detail={"page": "profil"})
     if not form.is_bound:

@@ -126,6 +126,9 @@ BY_CHANGE: dict[tuple[str, str], Act] = {
     (Event.EMAIL_CHANGED, "undone"): Act(
         "remis l'ancienne adresse e-mail de connexion", "remettre l'ancienne adresse e-mail de connexion"
     ),
+    (Event.REPRESENTATION_ADDED, "accepted"): Act(
+        "accepté l'invitation à suivre ce dossier", "accepter l'invitation à suivre ce dossier"
+    ),
     (Event.DOCUMENT_MASKED, "confidentiality"): Act(
         "changé la confidentialité de {what}", "changer la confidentialité de {what}"
     ),
@@ -141,6 +144,8 @@ PAGES = {
     "annuaire": "l'annuaire des professionnels",
     "profil": "la page Profil",
     "urgence": "la page « En cas d'urgence »",
+    "aidants": "la page « Mes aidants »",
+    "aidant": "la page d'accueil de l'aidant",
     "ajouter": "la page « Ajouter un document »",
 }
 SETTINGS = {
@@ -153,6 +158,7 @@ MODES = {
     "break_glass": "en urgence, sans pouvoir vous demander votre accord (bris de glace)",
     "regulation": "pendant un appel au SAMU-Centre 15",
     "emergency_number": "avec le numéro d'accès d'urgence de votre carte",
+    "secret": "pendant une consultation que le mineur a voulu garder secrète",
 }
 KINDS = {
     ActorKind.STRUCTURE: "Le logiciel de l'établissement",
@@ -180,7 +186,7 @@ WHY: dict[str, Why] = {
     ),
     Ground.CARER: Why(
         "Cette personne est un aidant : elle a seulement les droits que vous lui avez donnés.",
-        "Vous pouvez lui retirer ces droits au guichet de votre caisse.",
+        "Pour lui retirer ces droits tout de suite : Profil, « Mes aidants ».",
     ),
     Ground.TREATING_DOCTOR: Why(
         "C'est votre médecin traitant. La loi lui donne accès à tout, même à ce que vous avez masqué.",
@@ -311,7 +317,11 @@ def quality(told: Told) -> str:
     if kind is ActorKind.PROFESSIONAL:
         profession = terms.display("professions", told.profession).lower() if told.profession else ""
         return ", ".join(filter(None, [profession, told.structure_name]))
-    return {ActorKind.HOLDER: "titulaire", ActorKind.REPRESENTATIVE: "représentant légal"}.get(kind, "")
+    return {
+        ActorKind.HOLDER: "titulaire",
+        ActorKind.REPRESENTATIVE: "représentant légal",
+        ActorKind.CARER: "aidant",
+    }.get(kind, "")
 
 
 def what(told: Told, me: str, title: str) -> str:

@@ -52,6 +52,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @holder.page
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Last accesses first: who came, why, then what is new. A closed dossier shows its dates (D13)."""
+    if (rights := holder.carers_rights(request)) is not None:
+        return render(request, "access/helped.html", {"rights": rights})
     with holder.enter(request, Act.MANAGE, Event.TRAIL_READ) as entry:
         scope = activity.scope_of(entry)
         people = overview.of(entry.dossier.pk)
@@ -228,7 +230,7 @@ def show_activity(request: HttpRequest) -> HttpResponse:
     group, reading = request.GET.get("qui", ""), "lectures" in request.GET
     if group not in activity.GROUPS:
         raise Http404
-    with holder.enter(request, Act.MANAGE, Event.TRAIL_READ) as entry:
+    with holder.enter(request, Act.TRAIL, Event.TRAIL_READ) as entry:
         page = activity.page(entry, group=group, before=cursor(request), reading=reading)
         entry.trace(detail={"page": "activite"})
     context = {

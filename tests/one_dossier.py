@@ -33,6 +33,7 @@ ACROSS = {
     "access/emergencies_seen.py:_patients_of": "the patients of one treating doctor: an index by account",
     "access/emergencies_seen.py:_to_attest": "what one professional has to attest: the same partial index",
     "access/holder.py:choices": "the dossiers an account speaks for, once a session: an index by account",
+    "access/persons.py:helps": "of how many persons one account is a carer (five at most): an index by account",
     "access/recovery.py:_tell": "the same, when its password is remade: each of its dossiers is told",
     "access/recovery.py:addressee": "the same: whose letter it is",
     "access/sessions.py:_qualities": "the same, when a session opens or ends",

@@ -24,6 +24,7 @@ PUBLIC = {
     "api/schema": "description of the interface",
     "api/docs": "description of the interface",
     "ouvrir/": "opening a dossier, before any account",
+    "invitation/": "whoever is invited, with the key of the mail; the code was told by voice",
     "profil/adresse/annuler/": "the former address of an account, with the token it was sent",
     "pro/connexion/": "sign-in with Pro Santé Connect",
     "pro/retour/": "what Pro Santé Connect answers: state, nonce and signature are checked",

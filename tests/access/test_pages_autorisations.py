@@ -278,7 +278,7 @@ def test_a_carer_who_may_authorises_in_his_own_name_and_gives_no_express_agreeme
 def test_a_carer_without_that_right_sees_no_authorisation_and_changes_none(carer_client, dossier, doctor):
     make.permit(dossier, doctor)
     client = carer_client(Right.READ, Right.MASKED, Right.DEPOSIT, Right.TRAIL)
-    assert client.get(reverse("autorisations")).status_code == 403
-    assert client.get(url("professional", doctor)).status_code == 403
-    assert decide(client, doctor, "retirer").status_code == 403
+    assert client.get(reverse("autorisations")).status_code == 404
+    assert client.get(url("professional", doctor)).status_code == 404
+    assert decide(client, doctor, "retirer").status_code == 404
     assert running(dossier, "consult_dossier").exists()

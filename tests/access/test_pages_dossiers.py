@@ -80,11 +80,11 @@ def test_a_choice_is_no_right(holder_client, own):
     link.until = timezone.now()
     link.save(update_fields=["until"])
     for name in ("home", "documents:list", "autorisations", "activity", "profile"):
-        assert client.get(reverse(name)).status_code == 403
+        assert client.get(reverse(name)).status_code == 404
     assert Trace.objects.about(child.pk).filter(allowed=False, ground="not_concerned").count() == 5
 
 
-@pytest.mark.parametrize(("rights", "status"), [([], 403), (["read"], 200)])
+@pytest.mark.parametrize(("rights", "status"), [([], 404), (["read"], 200)])
 def test_a_carer_reads_what_he_was_given(client, own, rights, status):
     user = make.UserFactory()
     represent(user, own, role="carer", rights=rights)
