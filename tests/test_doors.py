@@ -32,7 +32,7 @@ profil/urgences/              login     200/302  200/302  404/404  403/403      
 profil/nouveaux-documents/    login     200/302  200/302  404/404  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  404/404  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/404  403/403  405/403  405/403
-aidants/                      login     200/422  200/422  404/404  403/403      404/404 404/404
+aidants/                      login     200/422  200/422  404/404  403/403      403/403 403/403
 aidants/parent/               login     405/422  405/422  405/404  403/403      405/403 405/403
 aidants/<representation_id>/retirer/ login     405/404  405/404  405/404  403/403      405/403 405/403
 aidants/invitations/<invitation_id>/annuler/ login  405/404  405/404  405/404  403/403      405/403 405/403
