@@ -24,6 +24,8 @@ from patients.dossiers import of_age
 from patients.ins import Ins
 from patients.models import Dossier, Notice
 
+SECRET = "secret"  # noqa: S105 (the mode of the traces of a secret session)
+
 
 class Refused(Exception):
     """The policy said no; the refusal is in the trail."""
@@ -77,13 +79,18 @@ class Entry:
     def actor(self) -> Actor:
         return self.caller.actor
 
+    @property
+    def secret(self) -> bool:
+        """A secret session with a minor: what is done in it does not exist for who represents him (D11)."""
+        return _is_secret(self.caller, self.facts)
+
     def trace(self, event: Event | None = None, **fields: Any) -> None:
         trail.record(
             event or self.event,
             by=self.caller.actor,
             dossier_id=self.dossier.pk,
             ground=self.decision.ground,
-            mode=self.decision.mode,
+            mode=SECRET if self.secret else self.decision.mode,
             **fields,
         )
         self.traced = True
@@ -106,12 +113,13 @@ def enter(
     """
     refusal: Decision | None = None
     dossier: Dossier | None = None
+    secret = False
     try:
         with transaction.atomic(durable=True):
             dossier, facts = look(caller, dossier_id=dossier_id, ins=ins, lock=lock)
             caller.seen.append(facts)
             caller = _as_he_stands(caller, facts)
-            decision = decide(act, facts)
+            secret, decision = _is_secret(caller, facts), decide(act, facts)
             if not decision:
                 refusal = decision
             else:
@@ -122,10 +130,10 @@ def enter(
                 if decision.ground is Ground.REGULATION:
                     notices.tell(dossier.pk, Notice.Kind.EMERGENCY, once_a_day=True)  # R1111-48
     except Absent:
-        _trace_refusal(caller, event, dossier, "absent", object_id)
+        _trace_refusal(caller, event, dossier, "absent", object_id, secret)
         raise
     if refusal is not None:
-        _trace_refusal(caller, event, dossier, refusal.ground, object_id)
+        _trace_refusal(caller, event, dossier, refusal.ground, object_id, secret)
         raise Refused(refusal, dossier)
 
 
@@ -261,8 +269,17 @@ def _as_he_stands(caller: Caller, facts: Facts) -> Caller:
     return replace(caller, actor=actor, role=facts.role)
 
 
+def _is_secret(caller: Caller, facts: Facts) -> bool:
+    return caller.role is Role.PROFESSIONAL and caller.purpose is Purpose.SECRET and facts.minor
+
+
 def _trace_refusal(
-    caller: Caller, event: Event, dossier: Dossier | None, ground: str | Ground, object_id: uuid.UUID | None
+    caller: Caller,
+    event: Event,
+    dossier: Dossier | None,
+    ground: str | Ground,
+    object_id: uuid.UUID | None,
+    secret: bool,
 ) -> None:
     with transaction.atomic(durable=True):
         trail.record(
@@ -271,5 +288,6 @@ def _trace_refusal(
             dossier_id=dossier.pk if dossier else None,
             allowed=False,
             ground=ground,
+            mode=SECRET if secret else "normal",
             object_id=object_id,
         )

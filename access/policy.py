@@ -276,6 +276,8 @@ def _record(facts: Facts) -> Decision:
         return refusal
     if facts.purpose is Purpose.REGULATION:
         return _no(Ground.READS_ONLY)  # D7
+    if facts.purpose is Purpose.SECRET:
+        return _no(Ground.NOT_CONCERNED)  # EX_0.1-1100: a right given there would be read by the parents
     return _yes(Ground.IDENTIFIED)
 
 

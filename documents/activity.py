@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 
 from access import contests, rights, words
 from access.facts import Act
-from access.gate import Absent, Entry
+from access.gate import SECRET, Absent, Entry
 from access.models import Contest
 from access.policy import Scope, decide
 from access.rights import Rights
@@ -100,6 +100,8 @@ def visible(entry: Entry) -> TraceQuerySet:
         return traces.none()
     # One's own refused attempts stay: gone, they would tell that what was asked for exists.
     mine = Q(actor_id=entry.actor.id, allowed=False)
+    if not scope.secret:  # D12: nothing of a secret session, whatever was done in it
+        traces = traces.exclude(mode=SECRET)
     return traces.exclude(Q(object_id__in=_hidden(scope).values("pk")) & ~mine)
 
 

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from access import gate
-from access.facts import Act
+from access.facts import Act, Purpose
 from access.gate import Caller, Entry
 from access.policy import decide
 from audit import trail
@@ -164,6 +164,7 @@ def _trace_refusal(caller: Caller, dossier_id: uuid.UUID, problem: Problem) -> N
             dossier_id=dossier_id,
             allowed=False,
             ground="inadmissible",
+            mode=gate.SECRET if caller.purpose is Purpose.SECRET else "normal",  # he was admitted: with a minor
             detail={"code": problem.detail or problem.code},
         )
 

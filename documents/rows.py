@@ -94,7 +94,7 @@ def document(entry: Entry, lot: SubmissionSet, one: Examined) -> Document:
         masked=systems.MASKED in written.labels or (_masked_by_default(entry) and not withheld),
         withheld=withheld,
         visible_from=visible_from(now) if withheld else None,
-        secret=systems.SECRET in written.labels,
+        secret=systems.SECRET in written.labels or entry.secret,  # EX_0.1-1100
         media_type=one.inspection.media_type,
         size=one.inspection.size,
         sha1=one.inspection.sha1,

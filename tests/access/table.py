@@ -295,6 +295,12 @@ RULES = [
     ),
     # What needs no right.
     yes("D4 feeding is a duty", {Act.DEPOSIT}, always, Ground.FEEDING),
+    no(
+        "EX_0.1-1100 a secret session handles its documents, nothing else",
+        {Act.RECORD, Act.BREAK},
+        lambda f: f.purpose is Purpose.SECRET,
+        Ground.NOT_CONCERNED,
+    ),
     yes("EX_0.3-1010 the holder's word is recorded", {Act.RECORD}, always, Ground.IDENTIFIED),
     no(
         "R1111-48 no glass where the holder opposed it",
