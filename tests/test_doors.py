@@ -59,7 +59,7 @@ documents/<d>/image/          login     404/405  404/405  404/405  403/403      
 documents/<d>/masquer/        login     200/302  404/404  404/404  403/403      403/403 403/403
 documents/<d>/qui-le-voit/    login    200/405  404/405  404/405  403/403  403/405  403/405
 documents/<d>/ouvrir-a/       login     200/302  404/302  404/302  403/403      403/302 403/302
-documents/<d>/ouvrir-a/<p>/   login     200/200  404/404  404/404  403/403      403/403 403/403
+documents/<d>/ouvrir-a/<p>/   login     200/422  404/404  404/404  403/403      403/403 403/403
 documents/<d>/refermer/<p>/   login     405/302  405/404  405/404  403/403      405/403 405/403
 documents/<d>/demasquer/      login     200/302  404/404  404/404  403/403      403/403 403/403
 documents/<d>/supprimer/      login     404/404  404/404  404/404  403/403      403/403 403/403
