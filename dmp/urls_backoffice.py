@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import counter, counter_access, sign_in, staff, views_sessions
+from access import counter, counter_access, counter_representatives, sign_in, staff, views_sessions
 from dmp import pages
 
 admin.site.has_permission = staff.may_enter  # type: ignore[method-assign]
@@ -26,6 +26,7 @@ urlpatterns = [
     path("guichet/personne/", counter.sheet, name="counter_sheet"),
     path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
     path("guichet/coordonnees/", counter.contact, name="counter_contact"),
+    path("guichet/representants/", counter_representatives.representatives, name="counter_representatives"),
     path("guichet/acces/", counter_access.give_back, name="counter_access"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="counter_find")),

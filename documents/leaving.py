@@ -49,6 +49,7 @@ def _still_open(entry: Entry, document: Document) -> bool:
             dossier_id=document.dossier_id,
             allowed=False,
             ground=ground,
+            mode=gate.SECRET if entry.secret else "normal",
             object_kind="document",
             object_id=document.pk,
             detail={"interrupted": True},

@@ -77,6 +77,13 @@ def of_age(birth: dt.date, at: dt.datetime) -> bool:
     return age_on(birth, timezone.localdate(at)) >= settings.AGE_OF_MAJORITY
 
 
+def youngest_of_age(at: dt.datetime) -> dt.date:
+    """The last birth date of those who are of age on that day in Paris. Born on 29 February: of age on 1 March."""
+    day = timezone.localdate(at)
+    year = day.year - settings.AGE_OF_MAJORITY
+    return day.replace(year=year) if (day.month, day.day) != (2, 29) else dt.date(year, 2, 28)
+
+
 def open_for(
     person: InsuredPerson,
     *,

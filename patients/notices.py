@@ -12,7 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.scoped import uuid7
-from patients.models import Notice
+from patients import dossiers
+from patients.models import Dossier, Notice, Patient
 
 # One statement: nothing for who has no e-mail, and one unsent notice of a kind is enough.
 _TELL = """
@@ -47,3 +48,18 @@ def plan(dossier_id: uuid.UUID, wanted: Sequence[tuple[Notice.Kind, dt.datetime]
     planned = Notice.objects.filter(dossier_id=dossier_id, kind__in=PLANNED, sent_at=None)
     planned.filter(created_at__gt=timezone.now()).delete()
     Notice.objects.bulk_create(Notice(dossier_id=dossier_id, kind=kind, created_at=at) for kind, at in wanted)
+
+
+def tell_who_came_of_age() -> int:
+    """To those who are of age since less than a week: the dossier is theirs, their parents' right is over (D11).
+
+    Once for ever a dossier; a week, should the task have missed some nights.
+    """
+    last = dossiers.youngest_of_age(timezone.now())
+    people = Patient.objects.filter(
+        birth_date__range=(last - dt.timedelta(days=7), last), dossier__state=Dossier.State.OPEN
+    ).exclude(email="")
+    people = people.exclude(dossier__notices__kind=Notice.Kind.MAJORITY)
+    kind = Notice.Kind.MAJORITY
+    told = [Notice(dossier_id=name, kind=kind, email=email) for name, email in people.values_list("dossier", "email")]
+    return len(Notice.objects.bulk_create(told))

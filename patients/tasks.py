@@ -45,6 +45,11 @@ def send_notices() -> int:
     return sent
 
 
+@shared_task
+def tell_who_came_of_age() -> int:
+    return notices.tell_who_came_of_age()
+
+
 def _waiting() -> QuerySet[Notice]:
     """What may leave now. A planned notice has nobody to go to in a closed dossier, or without an address."""
     nobody = ~Q(dossier__state=Dossier.State.OPEN) | Q(dossier__patient__email="")

@@ -41,6 +41,7 @@ ACROSS = {
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/sweep.py:sweep": "every night, every file against every row",
+    "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
 }
 

@@ -162,6 +162,7 @@ guichet/personne/             login     login   login   login   login        302
 guichet/ouvrir/               login     login   login   login   login        302/302 302/302
 guichet/coordonnees/          login     login   login   login   login        302/302 302/302
 guichet/acces/                login     login   login   login   login        302/302 302/302
+guichet/representants/        login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200
 admin/search/                 login     login   login   login   login        200/200 200/200
 admin/login/                  login     403/403 403/403 403/403 login        302/302 302/302
