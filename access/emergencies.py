@@ -45,7 +45,6 @@ def break_glass(entry: Entry, reason: str, words: str = "") -> tuple[EmergencyAc
 
     Raises ValidationError when nothing would be gained: he reads everything already, or never anything.
     """
-    _not_secret(entry.caller)
     if reason == OTHER and not words:
         raise ValidationError("Dites en quelques mots quel est le danger.", code="words")
     if decide(Act.LIST, entry.facts).ground is Ground.TREATING_DOCTOR:
@@ -119,7 +118,7 @@ def use_number(caller: Caller, number: str) -> tuple[EmergencyAccess, bool]:
     Raises `Absent` alike for a wrong number, a closed dossier, a blocked professional, one who may read none
     of these documents: the number alone tells nothing. The holder's trail has the true ground.
     """
-    _not_secret(caller)
+    not_secret(caller)
     if caller.purpose is Purpose.REGULATION:
         raise ValidationError("La régulation consulte par l'INS, sans numéro de carte.", code="regulation")
     found = EmergencyNumber.objects.filter(lookup=lookup_of(number)).values_list("dossier_id", flat=True).first()
@@ -162,7 +161,7 @@ def lookup_of(number: str) -> bytes:
 
 
 # -- common ---------------------------------------------------------------------------------------------------
-def _not_secret(caller: Caller) -> None:
+def not_secret(caller: Caller) -> None:
     """An emergency is told to the family; nothing of a secret session is (D11, D12). Raises ValidationError."""
     if caller.purpose is Purpose.SECRET:
         text = "Une session secrète n'est pas un accès en urgence. Si c'en est un, rappelez sans DMP-Purpose: secret."
