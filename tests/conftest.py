@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.signals import connection_created
 from rest_framework.test import APIClient
 
@@ -80,6 +80,7 @@ def _demo_issuer(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: An
     from django.conf import settings
 
     settings.DEMO = True
+    settings.WHITENOISE_AUTOREFRESH = True  # else each client's middleware lists every static file
     settings.DEMO_ISSUER_DIR = str(tmp_path_factory.mktemp("issuer"))
     settings.PSC_ISSUER, settings.PSC_AUDIENCE = "https://psc.test", "dmp"
     demo_issuer.key.cache_clear()
@@ -124,15 +125,39 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture
-def code_tables(db: None) -> None:
-    """The project's own code tables, and a matrix."""
+@pytest.fixture(scope="session")
+def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, str]:
+    """What the command loads, put aside once in a schema of its own: a copy takes a hundredth of a reading."""
     from django.core.management import call_command
 
+    from access.models import MatrixRow, MatrixVersion
+    from patients.models import Term
+
+    aside = {}
+    with django_db_blocker.unblock(), transaction.atomic(), connections["default"].cursor() as cursor:
+        call_command("load_code_tables", verbosity=0, stdout=io.StringIO())
+        cursor.execute("DROP SCHEMA IF EXISTS aside CASCADE; CREATE SCHEMA aside")
+        for name in (model._meta.db_table for model in (Term, MatrixVersion, MatrixRow)):
+            cursor.execute(f"CREATE TABLE aside.{name} AS TABLE public.{name}")
+            aside[name] = f"INSERT INTO {name} SELECT * FROM aside.{name}"
+        for name in reversed(aside):
+            cursor.execute(f"DELETE FROM {name}")
+    return aside
+
+
+@pytest.fixture
+def code_tables(db: None, _loaded_tables: dict[str, str]) -> None:
+    """The project's own code tables, and a matrix in force."""
+    from django.utils import timezone
+
+    from access.models import MatrixVersion
     from patients import terms
 
     terms.forget()
-    call_command("load_code_tables", verbosity=0, stdout=io.StringIO())
+    with connections["default"].cursor() as cursor:
+        for statement in _loaded_tables.values():
+            cursor.execute(statement)
+    MatrixVersion.objects.update(effective_from=timezone.now())
 
 
 @pytest.fixture
