@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from access import directory, grants, holder, overview, profile
+from access import directory, grants, holder, overview, profile, teams
 from access.facts import Act
 from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
@@ -94,6 +94,8 @@ def _professional(
     row = get_object_or_404(rows, pk=professional_id)
     with _see_rights(request) as entry:
         people = overview.of(entry.dossier.pk)
+        may_team = entry.actor.kind is not ActorKind.CARER and row.active and entry.dossier.is_open
+        found_teams = list(teams.running(entry)) if may_team else []
         entry.trace(detail={"page": "autorisations"})
     standing = people.of(row.pk)
     running = standing if standing in people.current else None
@@ -104,6 +106,7 @@ def _professional(
         "treating_here": running is not None and running.treating,
         "authorised": running is not None and running.authorised,
         "treating": people.treating,
+        "teams": [] if running is not None and running.authorised else found_teams,
         "is_open": entry.dossier.is_open,
         "active": row.active,
         "form": form,

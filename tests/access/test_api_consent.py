@@ -1,8 +1,11 @@
 """/api/v1/dossiers/{id}/demandes and /api/v1/alertes."""
 
 import datetime as dt
+import threading
+import time
 
 import pytest
+from django.db import connection, connections
 from django.utils import timezone
 
 from access import api_consent, consents, gate
@@ -100,6 +103,52 @@ def test_when_two_wait_already_the_third_is_answered_at_once(api, dossier, docto
     with api_consent.WAITING, api_consent.WAITING:
         look = client.get(asked["Location"], headers={"Prefer": "wait=10"})
     assert (look.data["state"], look["Retry-After"]) == ("waiting", "2")
+
+
+def test_who_waits_has_the_answer_as_soon_as_it_is_given(api, dossier, doctor):
+    client = api(doctor)
+    asked = client.post(url(dossier), {}, format="json")
+    key = ConsentRequest.objects.get().pk
+    looked = threading.Event()
+
+    def answer_when_he_waits():
+        try:
+            assert looked.wait(5)
+            as_holder(dossier, lambda e: consents.answer(e, key, False))
+        finally:
+            connections.close_all()
+
+    def tell(execute, sql, *rest):
+        if "access_consentrequest" in sql:
+            looked.set()
+        return execute(sql, *rest)
+
+    holder = threading.Thread(target=answer_when_he_waits)
+    holder.start()
+    began = time.monotonic()
+    with connection.execute_wrapper(tell):
+        look = client.get(asked["Location"], headers={"Prefer": "wait=10"})
+    holder.join()
+    assert (look.data["state"], "Retry-After" in look) == ("no", False)
+    assert time.monotonic() - began < 5
+
+
+def test_two_minutes_of_silence_give_nothing(api, dossier, doctor, time_machine):
+    time_machine.move_to("2026-11-24 10:00:00+00:00", tick=False)
+    client = api(doctor)
+    asked = client.post(url(dossier), {}, format="json")
+    time_machine.shift(dt.timedelta(seconds=119))
+    assert client.get(asked["Location"]).data["state"] == "waiting"
+    time_machine.shift(dt.timedelta(seconds=1))
+    assert client.get(asked["Location"]).data["state"] == "expired"
+    assert not DossierGrant.objects.exists()
+
+
+def test_one_look_costs_the_account_and_the_request(api, dossier, doctor, django_assert_num_queries):
+    client = api(doctor)
+    asked = client.post(url(dossier), {}, format="json")
+    with django_assert_num_queries(2):
+        client.get(asked["Location"])
 
 
 def test_he_is_alerted_of_what_others_gave_him(api, dossier, doctor):

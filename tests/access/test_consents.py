@@ -201,6 +201,13 @@ def test_an_open_page_learns_of_the_question_and_the_holder_answers(holder_clien
     assert browser.get(reverse("consent_watch")).status_code == 204
 
 
+def test_watching_costs_five_statements(holder_client, dossier, django_assert_num_queries):
+    browser = holder_client(dossier)
+    browser.get(reverse("consent_watch"))  # which remembers whose dossier is shown
+    with django_assert_num_queries(5):  # session, account, standing, facts, what waits
+        browser.get(reverse("consent_watch"))
+
+
 def test_the_watch_says_nothing_of_another_dossier(holder_client, dossier, doctor):
     asked(doctor, make.DossierFactory())
     assert holder_client(dossier).get(reverse("consent_watch")).status_code == 204
