@@ -85,11 +85,10 @@ def confirm(request: HttpRequest, user: User, new: str, old: str) -> str | None:
         former = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
         if is_taken(asked.email) or changed_lately(user):
             return None
-        before = str(former.email)
-        _set(former, asked.email)
+        before, after = former.history.latest(), _set(former, asked.email)
         trace_account(user, Event.EMAIL_CHANGED, means="compte+code")
     del request.session[KEY]
-    return signing.dumps({"user": str(user.pk), "old": before, "new": asked.email, "at": time.time()}, salt=SALT)
+    return signing.dumps([str(before.pk), str(after.pk)], salt=SALT)  # no e-mail address in a link
 
 
 def is_taken(email: str) -> bool:
@@ -98,35 +97,47 @@ def is_taken(email: str) -> bool:
     )
 
 
-def read(token: str) -> dict[str, Any] | None:
-    """What a way back says, while it holds."""
-    try:
-        said: dict[str, Any] = signing.loads(token, salt=SALT, max_age=UNDO_DAYS * 86400)
-    except signing.BadSignature:
-        return None
-    return said if User.objects.filter(pk=said["user"], email=said["new"]).exists() else None
+def holds(token: str) -> bool:
+    return _change(token) is not None
 
 
 def undo(token: str) -> bool:
     """The old address again. Who changed it is out: sessions, password, and means added since the day before."""
     with transaction.atomic():
-        if (said := read(token)) is None:
+        if (change := _change(token)) is None:
             return False
-        user = User.objects.select_for_update(of=("self",)).get(pk=said["user"])
-        if user.email != said["new"] or is_taken(said["old"]):
+        before, after = change
+        user = User.objects.select_for_update(of=("self",)).get(pk=after.id)
+        former = str(before.email)
+        if user.email != after.email or is_taken(former):
             return False
-        day_before = dt.datetime.fromtimestamp(said["at"], dt.UTC) - dt.timedelta(days=1)
+        day_before = after.history_date - dt.timedelta(days=1)
         Authenticator.objects.filter(user=user, created_at__gte=day_before).delete()
         user.set_unusable_password()  # no session outlives it; it is remade from the old mailbox
-        _set(user, said["old"])
+        _set(user, former)
         recovery.password_reset(user)
         trace_account(user, Event.EMAIL_CHANGED, means="e-mail", detail={"changes": ["undone"]})
     return True
 
 
-def _set(user: User, email: str) -> None:
+def _change(token: str) -> tuple[Any, Any] | None:
+    """The rows of the account's history, before and after, that a way back names, while it holds."""
+    try:
+        keys = signing.loads(token, salt=SALT, max_age=UNDO_DAYS * 86400)
+    except signing.BadSignature:
+        return None
+    rows = User.history.in_bulk([uuid.UUID(key) for key in keys])
+    before, after = (rows.get(uuid.UUID(key)) for key in keys)
+    if before is None or after is None or not User.objects.filter(pk=after.id, email=after.email).exists():
+        return None
+    return before, after
+
+
+def _set(user: User, email: str) -> Any:
+    """The new address; returns the row it leaves in the account's history."""
     user.email = email
     user._history_user = user.actor()  # type: ignore[attr-defined]
     user.save(update_fields=["email", "password"])
     EmailAddress.objects.filter(user=user).delete()
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user.history.filter(email=email).latest()

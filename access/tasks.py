@@ -6,6 +6,7 @@ from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.utils import user_pk_to_url_str
 from celery import shared_task
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -96,3 +97,9 @@ def send_invitation(dossier_id: str, invitation_id: str) -> None:
             "days": persons.INVITED_DAYS,
         }
         send_mail("Une personne vous invite", render_to_string("emails/invitation.txt", context), None, [row.email])
+
+
+@shared_task
+def forget_ended_sessions() -> None:
+    """Those past their end: the engine leaves their rows."""
+    SessionStore.clear_expired()

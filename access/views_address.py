@@ -98,7 +98,7 @@ def address_code(request: HttpRequest) -> HttpResponse:
 def address_undo(request: HttpRequest, token: str) -> HttpResponse:
     """A mail program may open a link by itself: only the button undoes."""
     pressed = request.method == "POST"
-    holds = addresses.undo(token) if pressed else addresses.read(token) is not None
+    holds = addresses.undo(token) if pressed else addresses.holds(token)
     if not holds:
         return render(request, "access/address_undo.html", {"over": True}, status=410)
     return render(request, "access/address_undo.html", {"done": pressed})

@@ -4,8 +4,10 @@ import datetime as dt
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 
+from access import tasks
 from access.open_sessions import device
 from audit.models import Trace
 from tests import factories as make
@@ -144,3 +146,14 @@ def test_the_hours_are_counted_anew_after_another_sign_in(enter, holder, time_ma
     browser.post(reverse("account_logout"))
     time_machine.shift(LONGEST)
     assert is_in(enter())
+
+
+def test_the_rows_of_sessions_past_their_end_leave_at_night(enter, time_machine):
+    time_machine.move_to("2026-11-24 10:00:00+00:00", tick=False)
+    enter()
+    assert Session.objects.exists()
+    tasks.forget_ended_sessions()
+    assert Session.objects.exists()
+    time_machine.shift(dt.timedelta(minutes=16))
+    tasks.forget_ended_sessions()
+    assert not Session.objects.exists()

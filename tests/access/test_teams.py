@@ -58,9 +58,10 @@ def test_the_page_of_a_professional_found_by_name_offers_the_teams(holder_client
     page = browser.get(reverse("professional", args=[doctor.pk])).content.decode()
     assert reverse("team_member", args=[team.pk]) in page and f'value="{doctor.rpps}"' in page
     assert add(browser, team, doctor).status_code == 302
-    assert reverse("team_member", args=[team.pk]) not in browser.get(
-        reverse("professional", args=[doctor.pk])
-    ).content.decode()
+    assert (
+        reverse("team_member", args=[team.pk])
+        not in browser.get(reverse("professional", args=[doctor.pk])).content.decode()
+    )
 
 
 def test_each_member_has_his_own_right_until_the_teams_end(holder_client, api, dossier, team, doctor, nurse):
