@@ -89,3 +89,7 @@ def test_an_agent_deactivated_is_out_at_once(back_office, client):
     assert client.get("/guichet/").status_code == 200
     User.objects.filter(pk=agent.pk).update(is_active=False)
     assert sent_away(client.get("/guichet/"))
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in(back_office, client):
+    assert client.get("/admin/login/").headers["Location"].startswith("/compte/login/")
