@@ -10,6 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from access import api as api_errors
 from access import demo_issuer, identity
 from tests import factories as make
 from tests.access import authority as authority_of
@@ -126,3 +127,13 @@ def test_its_command_gives_a_token_that_lets_in(client, doctor, capsys):
 def test_its_command_knows_the_directory_alone():
     with pytest.raises(CommandError, match="annuaire"):
         call_command("demo_token", "10000000009")
+
+
+# -- the words of an error -----------------------------------------------------------------------------------
+def test_each_field_is_named_however_deep():
+    found = {"person": {"oid": ["inconnu"], "birth": {"date": ["absente"]}}, "consent": ["non"]}
+    assert dict(api_errors._named(found)) == {
+        "person.oid": ["inconnu"],
+        "person.birth.date": ["absente"],
+        "consent": ["non"],
+    }

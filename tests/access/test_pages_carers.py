@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from access import gate, persons
+from access import gate, persons, tasks
 from access.facts import Act
 from access.models import Invitation, Representation, User
 from audit.models import Trace
+from audit.scoped import uuid7
 from audit.trail import Event
 from patients.models import Notice
 from tests import factories as make
@@ -273,3 +274,8 @@ def test_a_carer_whose_rights_end_while_he_looks_is_out(dossier):
     Representation.objects.filter(user=user).update(until=timezone.now())
     assert client.get("/").status_code in (302, 403, 404)
     assert "MARCHAND" not in client.get("/", follow=True).content.decode()
+
+
+def test_an_invitation_cancelled_before_its_mail_left_sends_none(dossier):
+    tasks.send_invitation(str(dossier.pk), str(uuid7()))
+    assert mail.outbox == []

@@ -14,7 +14,7 @@ from django.test import Client, override_settings
 from django.urls import clear_url_caches, reverse
 from django.utils import timezone
 
-from access import recovery
+from access import recovery, tasks
 from access.models import CaisseGroupGrant, Recovery, User
 from audit.models import Trace
 from patients.models import IdentityIndex, InsuredPerson, Notice
@@ -340,3 +340,9 @@ def test_a_code_handed_to_an_account_given_back_shuts_it_again(client, holder, m
 def test_one_letter_at_a_time(holder, on_file):
     assert recovery.make_letter_code(holder)
     assert recovery.make_letter_code(holder) is None
+
+
+def test_a_task_that_runs_twice_writes_one_letter(holder, on_file, settings):
+    for _ in range(2):
+        tasks.write_access_letter(str(holder.pk))
+    assert len(list((settings.MEDIA_ROOT / "letters").iterdir())) == 1

@@ -93,3 +93,8 @@ def test_an_agent_deactivated_is_out_at_once(back_office, client):
 
 def test_who_is_not_signed_in_is_sent_to_sign_in(back_office, client):
     assert client.get("/admin/login/").headers["Location"].startswith("/compte/login/")
+
+
+def test_who_is_in_already_goes_to_the_first_page(back_office):
+    client = doors.signed_in(doors.staff("agent"))
+    assert client.get("/admin/login/").headers["Location"] == "/admin/"
