@@ -35,7 +35,7 @@ class Command(BaseCommand):
             path = Path(folder) / "demonstration.csv"
             lines = [care_lines.header()]
             for person in demo_people.HOLDERS:
-                draw = random.Random(person.number)
+                draw = random.Random(person.number)  # noqa: S311 (nothing secret is drawn)
                 lines += care_lines.of_person(person.number, person.ins.oid, 40, today, draw)
             path.write_text("\n".join(lines) + "\n")
             call_command("feed_reimbursements", path, apply=True, stdout=self.stdout)
