@@ -72,7 +72,7 @@ def _new(request: HttpRequest, slug: str, document_id: uuid.UUID | None) -> Http
     named = (Kind.DOCUMENT,) if document_id is None else tuple(set(Kind) - {Kind.DOCUMENT, Kind.RECTIFICATION})
     if kind is None or kind in named:
         raise Http404
-    form = FORMS[kind](request.POST or None)
+    form = FORMS[kind](request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             with holder.enter(request, Act.MANAGE, Event.REQUEST_MADE, lock=True, object_id=document_id) as entry:

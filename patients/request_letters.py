@@ -3,6 +3,8 @@
 Made from the row each time: what is kept is what was answered, with its history. They name no document.
 """
 
+from typing import Any
+
 from patients import deadlines, letters
 from patients.models import Patient
 from patients.models_requests import Kind, Request, State
@@ -21,8 +23,14 @@ def of(row: Request) -> list[str]:
 
 def render(row: Request, letter: str) -> bytes:
     """A tagged PDF (PDF/UA-1)."""
+    return letters.render(*page(row, letter))
+
+
+def page(row: Request, letter: str) -> tuple[str, dict[str, Any]]:
+    """The template of this letter, and what it says."""
     patient = Patient.objects.select_related("dossier__caisse").get(dossier_id=row.dossier_id)
-    context = {
+    template = "pdf/request_receipt.html" if letter == RECEIPT else "pdf/request_answer.html"
+    return template, {
         "request": row,
         "patient": patient,
         "caisse": patient.dossier.caisse,
@@ -33,4 +41,3 @@ def render(row: Request, letter: str) -> bytes:
         "refused": row.state == State.REFUSED,
         "through_cada": row.kind in THROUGH_CADA,
     }
-    return letters.render(f"pdf/request_{'receipt' if letter == RECEIPT else 'answer'}.html", context)

@@ -2,13 +2,14 @@
 
 import datetime as dt
 import io
-import re
 import uuid
 
+import pikepdf
 import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import override_settings
 from django.urls import clear_url_caches
 from PIL import Image
@@ -19,7 +20,7 @@ from audit.models import Trace
 from documents import papers
 from documents.vault import Unreadable
 from fhir import ids
-from patients import dossiers
+from patients import dossiers, request_letters, requests
 from patients.models import Channel, Notice
 from patients.models_requests import LetterKey, Request, RequestPaper
 from tests import factories as make
@@ -27,6 +28,7 @@ from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.django_db
 LIST = "/guichet/demandes/"
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 NOON = dt.datetime(2027, 3, 10, 11, tzinfo=dt.UTC)
 
 
@@ -42,7 +44,7 @@ def back_office():
 def dossier(time_machine, client, agent):  # noqa: F811
     """Of a person who is on the agent's screen, on 10 March 2027 at noon."""
     time_machine.move_to(NOON, tick=False)
-    client.force_login(agent, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(agent, backend=BACKEND)
     person = make.InsuredFactory()
     agreement = dossiers.Agreement("holder", "F-12", Channel.COUNTER)
     found = dossiers.open_for(person, agreement=agreement, by=agent.actor(), email="titulaire@example.org")
@@ -100,9 +102,6 @@ def test_a_copy_is_never_done_before_forty_eight_hours_and_is_due_in_eight_days(
     time_machine.move_to(NOON + dt.timedelta(hours=48), tick=False)
     client.force_login(make.User.objects.get(email="karim@cpam.example.org"), backend=BACKEND)
     assert move(client, row, "faite").status_code == 302
-
-
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 def test_a_letter_counts_from_its_arrival_and_is_sealed_at_once_then_with_the_dossier_s_key(client, dossier):
@@ -176,8 +175,6 @@ def test_the_title_of_the_document_concerned_is_on_no_page_of_the_counter(client
     document = make.DocumentFactory(dossier=dossier, title="Sérologie du premier mars")
     by = make.holder(dossier).actor
     asked = requests_about(document)
-    from patients import requests
-
     row = requests.ask(dossier.pk, asked, by=by)
     page = client.get(address(row)).content.decode()
     assert document.pk.hex[-8:] in page
@@ -186,8 +183,6 @@ def test_the_title_of_the_document_concerned_is_on_no_page_of_the_counter(client
 
 
 def requests_about(document):
-    from patients import requests
-
     return requests.Asked(
         kind="document",
         channel="web",
@@ -199,8 +194,6 @@ def requests_about(document):
 
 
 def test_a_request_of_another_fund_does_not_exist(client, dossier, agent):  # noqa: F811
-    from patients import requests
-
     other = make.DossierFactory(caisse=make.CaisseFactory(code="751", department="75"))
     asked = requests.Asked(kind="closure", channel="counter", requester="X", identity="passeport")
     row = requests.ask(other.pk, asked, by=agent.actor())
@@ -243,20 +236,20 @@ def test_the_operator_sees_contested_accesses_in_the_same_list(client, dossier, 
 
 
 def test_letters_are_tagged_and_the_refusal_gives_the_ways_of_appeal(client, dossier):
-    from pypdf import PdfReader
-
     record(client, kind="copy")
     row = Request.objects.get(dossier=dossier)
     move(client, row, "prendre")
-    move(client, row, "refuser", ground="identity", words="La pièce n'est pas lisible.")
+    move(client, row, "refuser", ground="identity", words="La pièce est illisible.")
+    row.refresh_from_db()
     texts = {}
     for name in ("recu", "reponse"):
-        pdf = PdfReader(io.BytesIO(client.get(f"{address(row)}{name}/").content))
-        assert pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]
-        texts[name] = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pdf.pages))
-    assert row.on_paper in texts["recu"]
-    assert "18 mars 2027" in texts["recu"]
-    for word in ("CNIL", "CADA", "juge", "La pièce n'est pas lisible."):
+        with pikepdf.open(io.BytesIO(client.get(f"{address(row)}{name}/").content)) as pdf:
+            assert pdf.Root.MarkInfo.Marked
+            assert str(pdf.Root.Lang) == "fr"
+        texts[name] = render_to_string(*request_letters.page(row, name))
+    for word in (row.on_paper, "18 mars 2027", "L1111-7"):
+        assert word in texts["recu"], word
+    for word in ("CNIL", "CADA", "juge", "La pièce est illisible."):
         assert word in texts["reponse"], word
 
 
