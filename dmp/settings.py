@@ -401,7 +401,12 @@ UNFOLD = {
         "navigation": [
             {
                 "items": [
-                    {"title": "Trouver une personne", "icon": "search", "link": reverse_lazy("counter_find")},
+                    {
+                        "title": "Trouver une personne",
+                        "icon": "search",
+                        "link": reverse_lazy("counter_find"),
+                        "active": lambda request: not request.path.startswith(("/guichet/demandes/", "/admin/")),
+                    },
                     {"title": "Demandes", "icon": "inbox", "link": reverse_lazy("counter_requests")},
                     {
                         "title": "Tables et comptes",
