@@ -69,10 +69,8 @@ def code(user_id: uuid.UUID, email: str, nonce: str, which: str) -> str:
     return "".join(codes.ALPHABET[byte % len(codes.ALPHABET)] for byte in drawn[:10])
 
 
-def confirm(request: HttpRequest, user: User, new: str, old: str) -> str | None:
-    """The token of the way back, or None: a code is wrong, late, or the address was taken meanwhile."""
-    if (asked := under_way(request)) is None:
-        return None
+def confirm(request: HttpRequest, user: User, asked: Asked, new: str, old: str) -> str | None:
+    """The token of the way back, or None: a code is wrong, or the address was taken meanwhile."""
     request.session[KEY] = asdict(asked) | {"tries": asked.tries + 1}
     wanted = [(new, NEW), *([(old, OLD)] if asked.both else [])]
     right = [

@@ -15,9 +15,9 @@ from access.models import EmergencyAccess
 class EmergencyAccessAdmin(ModelAdmin):
     """The database role of this process cannot read the reason nor the attestation: they are never asked for."""
 
-    list_display = ["since", "professional", "dossier", "hours", "escalated_at"]
+    list_display = ["since", "professional", "which", "hours", "escalated_at"]
     list_display_links = None
-    fields = ["since", "professional", "dossier", "hours", "escalated_at"]
+    fields = ["since", "professional", "which", "hours", "escalated_at"]
     ordering = ["since"]
 
     def get_queryset(self, request):
@@ -49,7 +49,7 @@ class EmergencyAccessAdmin(ModelAdmin):
         return f"{who.name} ({who.rpps or who.idnat})"
 
     @admin.display(description="dossier")
-    def dossier(self, row):
+    def which(self, row):
         return f"…{row.dossier_id.hex[-8:]}"
 
     @admin.display(description="retard")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection
+from django.db import connection
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -240,9 +240,6 @@ class BearerAuthentication(BaseAuthentication):
         )
         return user, caller
 
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="dmp"'
-
 
 def purpose_of(request: Request) -> Purpose:
     """For what he calls (`DMP-Purpose` header); care when nothing is said."""
@@ -296,18 +293,15 @@ def _known(claims: Claims) -> User | None:
 
 def _first_visit(claims: Claims, situation: WorkSituation) -> User:
     """The issuer is the authority: a professional newer than our copy of the directory is let in."""
-    try:
-        professional, _ = Professional.objects.get_or_create(
-            idnat=claims.idnat,
-            defaults={
-                "family": claims.family,
-                "given": claims.given,
-                "profession": situation.profession,
-                "speciality": situation.speciality,
-            },
-        )
-    except IntegrityError:
-        professional = Professional.objects.get(idnat=claims.idnat)
+    professional, _ = Professional.objects.get_or_create(
+        idnat=claims.idnat,
+        defaults={
+            "family": claims.family,
+            "given": claims.given,
+            "profession": situation.profession,
+            "speciality": situation.speciality,
+        },
+    )
     return account_of(professional)
 
 

@@ -191,16 +191,24 @@ def agree(request: HttpRequest) -> HttpResponse:
             user = _open(opening, form.cleaned_data)
         except AlreadyThere:
             return render(request, "access/online/already.html", status=409)
-        request.session.pop(SESSION_KEY, None)
-        if user is None:
-            return redirect("account_login")
-        trace_opening(request, user)
-        login(request, user, BACKEND)
-        open_sessions.note(request)
-        answer = redirect("home")
-        devices.remember(answer, user)
-        return answer
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            request.session.pop(SESSION_KEY, None)
+            return _enter(request, user)
     return _page(request, "access/online/agree.html", form, person=person)
+
+
+def _enter(request: HttpRequest, user: User | None) -> HttpResponse:
+    """The new account's first page; an account that was there signs in as usual."""
+    if user is None:
+        return redirect("account_login")
+    trace_opening(request, user)
+    login(request, user, BACKEND)
+    open_sessions.note(request)
+    answer = redirect("home")
+    devices.remember(answer, user)
+    return answer
 
 
 def _open(opening: OpeningRequest, data: dict[str, Any]) -> User | None:

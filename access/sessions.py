@@ -68,8 +68,6 @@ def _qualities(user: User) -> dict[uuid.UUID | None, ActorKind | None]:
     if user.kind != User.Kind.PERSON:
         return {None: None}
     rows = Representation.objects.running().filter(user=user, role__in=KINDS).exclude(dossier__state="destroyed")
-    found: dict[uuid.UUID | None, ActorKind | None] = {}
-    for dossier_id, role in rows.values_list("dossier_id", "role"):
-        if role == Representation.Role.HOLDER or dossier_id not in found:
-            found[dossier_id] = KINDS[Representation.Role(role)]
-    return found or {None: None}
+    held = sorted(rows.values_list("dossier_id", "role"), key=lambda row: row[1] == Representation.Role.HOLDER)
+    # The holder last: of two qualities in one dossier, hers is the one that is kept.
+    return {dossier_id: KINDS[Representation.Role(role)] for dossier_id, role in held} or {None: None}

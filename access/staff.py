@@ -6,10 +6,8 @@ password alone: it is never served, not even to somebody already signed in.
 
 from typing import Any
 
-from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -26,9 +24,7 @@ def may_enter(request: HttpRequest) -> bool:
 
 
 def sign_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-    """In place of `AdminSite.login`, where those who may not enter are sent."""
-    if not request.user.is_authenticated:
-        return redirect_to_login(get_next_redirect_url(request) or request.get_full_path())
+    """In place of `AdminSite.login`, where those who may not enter are sent; LoginRequiredMiddleware comes first."""
     if not _is_staff(request):
         raise PermissionDenied
     if may_enter(request):

@@ -7,7 +7,6 @@ before it. Members are named one by one, each with the team's end; ending the te
 import datetime as dt
 import uuid
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -19,19 +18,12 @@ from patients import notices
 from patients.models import Notice
 
 
-def agree(entry: Entry, name: str, structure_id: str, until: dt.datetime) -> CareTeam:
-    """The holder's initial consent, a year at most. Raises `ValidationError`."""
+def agree(entry: Entry, name: str, until: dt.datetime) -> CareTeam:
+    """The holder's initial consent, for one of the durations of the form (a year at most)."""
     now = timezone.now()
-    if not name.strip():
-        raise ValidationError("Donnez un nom à l'équipe.", code="name")
-    if not now < until <= now + dt.timedelta(days=settings.AUTHORISATION_DAYS + 1):
-        raise ValidationError(
-            f"Choisissez une fin entre demain et dans {settings.AUTHORISATION_DAYS} jours.", code="until"
-        )
     team = CareTeam(
         dossier=entry.dossier,
-        name=name.strip(),
-        structure_id=structure_id,
+        name=name,
         since=now,
         until=until,
         source="web",

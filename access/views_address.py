@@ -83,7 +83,7 @@ def address_code(request: HttpRequest) -> HttpResponse:
     form = Codes(asked.both, request.POST or None)
     if request.method == "POST" and form.is_valid():
         former = str(user.email)
-        token = addresses.confirm(request, user, form.cleaned_data["new"], form.cleaned_data.get("old", ""))
+        token = addresses.confirm(request, user, asked, form.cleaned_data["new"], form.cleaned_data.get("old", ""))
         if token is not None:
             send_address_changed.delay(former, token)
             messages.success(request, f"Vous vous connectez maintenant avec {asked.email}.")

@@ -50,7 +50,7 @@ def show(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with holder.enter(request, Act.MANAGE, Event.TEAM_AGREED, lock=True) as entry:
             if entry.dossier.is_open:
-                teams.agree(entry, form.cleaned_data["name"], "", durations.end_of(form.cleaned_data["duration"]))
+                teams.agree(entry, form.cleaned_data["name"], durations.end_of(form.cleaned_data["duration"]))
                 messages.success(request, "L'équipe est autorisée. Nommez maintenant ses membres.")
             else:
                 entry.trace(allowed=False)

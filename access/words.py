@@ -107,6 +107,8 @@ ACTS: dict[str, Act] = {
     Event.SIGNED_IN: Act("ouvert une session", "ouvrir une session"),
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
     Event.SESSIONS_CLOSED: Act("fermé une session restée ouverte", "fermer une session"),
+    Event.CARE_FED: Act("ajouté des soins remboursés", "ajouter des soins remboursés"),
+    Event.CARE_READ: Act("consulté les soins remboursés", "consulter les soins remboursés"),
     Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 

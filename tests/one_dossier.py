@@ -46,6 +46,8 @@ ACROSS = {
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/papers.py:reseal": "letters that wait for their dossier's key: an index holds them alone",
+    "documents/feed.py:_merge": "a file of the insurer names thousands of persons: found by key, merged as a set",
+    "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
     "documents/sweep.py:sweep": "every night, every file against every row",
     "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",

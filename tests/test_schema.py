@@ -1,6 +1,9 @@
 """The schema keeps the rules that let a dossier move to another machine, and purge reaches all of it."""
 
+import re
+
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from archival.purge import REACH
@@ -67,3 +70,9 @@ def test_one_dossier_an_identity():
     make.DossierFactory(thirteen="1970235990002")
     with pytest.raises(IntegrityError), transaction.atomic():
         make.DossierFactory(thirteen="1970235990002")
+
+
+def test_the_command_gives_the_roles_their_rights_again(capsys):
+    """As the owner of the tables, and as often as one likes."""
+    call_command("database_roles")
+    assert re.search(r"Droits posés : \d{3,} instructions", capsys.readouterr().out)

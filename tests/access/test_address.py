@@ -239,3 +239,16 @@ def test_mails_are_counted(browser, holder, settings):
     settings.ACCOUNT_RATE_LIMITS = {"manage_email": "5/h/user"}
     answers = [ask(browser, f"essai{number}@example.org").status_code for number in range(6)]
     assert answers == [302] * 5 + [422]
+
+
+def test_the_way_back_is_closed_when_another_account_has_the_old_address(browser, holder, mailoutbox):
+    before = holder.email
+    change(browser, mailoutbox, before)
+    make.UserFactory(email=before)
+    assert Client().post(undo_link(mailoutbox)).status_code == 410
+    assert address(holder) == FRESH
+
+
+def test_what_is_no_address_is_said(browser, holder):
+    answer = ask(browser, "pas une adresse")
+    assert (answer.status_code, answer.context["form"].has_error("email")) == (422, True)

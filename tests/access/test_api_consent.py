@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from access import api_consent, consents, gate
 from access.facts import Act
-from access.models import ConsentRequest, DossierGrant
+from access.models import ConsentMeans, ConsentRequest, DossierGrant
 from audit.trail import Event
 from tests import factories as make
 
@@ -159,3 +159,22 @@ def test_he_is_alerted_of_what_others_gave_him(api, dossier, doctor):
     answer = api(doctor).get("/api/v1/alertes", {"since": before.isoformat()})
     assert [one["dossier"] for one in answer.json()] == [dossier.pk.hex]
     assert api(doctor).get("/api/v1/alertes", {"since": timezone.now().isoformat()}).json() == []
+
+
+def test_a_square_that_served_meanwhile_opens_nothing(api, dossier, doctor):
+    made = as_holder(dossier, consents.make_grid)
+    client = api(doctor)
+    asked = client.post(url(dossier), {"means": "grille"}, format="json")
+    place = ConsentRequest.objects.get().grid_place
+    ConsentMeans.objects.update(used=[place])
+    assert client.post(asked["Location"] + "/code", {"code": made[place]}, format="json").status_code == 422
+    assert not DossierGrant.objects.exists()
+
+
+def test_asking_again_and_again_is_stopped(api, dossier, doctor):
+    client = api(doctor)
+    for _ in range(5):
+        assert client.post(url(dossier), {}, format="json").status_code == 201
+        ConsentRequest.objects.update(expires_at=timezone.now())
+    answer = client.post(url(dossier), {}, format="json")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "3600")

@@ -156,3 +156,10 @@ def test_the_regulator_has_the_ins_and_needs_no_card(api, dossier, doctor):
     for number in (card(dossier), "ABCDEFGHJKLM"):
         answer = client.post(ADDRESS, {"number": number}, format="json", headers={"DMP-Purpose": "regulation"})
         assert (answer.status_code, "DMP-Mode" in answer.headers) == (422, False)
+
+
+def test_a_number_that_is_no_longer_the_card_s_opens_nothing(api, dossier, doctor):
+    number = card(dossier)
+    Dossier.objects.filter(pk=dossier.pk).update(emergency_lookup=b"0" * 32)
+    assert typed(api(doctor), number).status_code == 404
+    assert not EmergencyAccess.objects.exists()

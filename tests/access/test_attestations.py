@@ -143,6 +143,7 @@ def test_the_back_office_lists_who_and_when_and_nothing_said_of_the_person(backo
     shown, recent = broken(dossier, 30), broken(dossier, 2)
     page = backoffice("operator").get(LIST).content.decode()
     assert shown.user.professional.rpps in page
+    assert f"…{shown.dossier_id.hex[-8:]}" in page
     assert recent.user.professional.rpps not in page
     assert "surdosage" not in page
     assert "MARCHAND" not in page

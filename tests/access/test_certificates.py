@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.test import RequestFactory
+from rest_framework.exceptions import AuthenticationFailed
 
+from access import certificates
 from access.models import Situation
 from audit.models import Trace
 from audit.request import RequestMiddleware
@@ -268,3 +270,9 @@ def test_an_address_is_believed_on_the_socket_alone():
 class _Answer(SimpleNamespace):
     def __init__(self) -> None:
         super().__init__(headers={})
+
+
+def test_two_values_where_one_is_meant_are_none():
+    subject = authority.name([(NameOID.COMMON_NAME, "899700000017")], [(NameOID.COMMON_NAME, "899700000025")])
+    with pytest.raises(AuthenticationFailed):
+        certificates._only(subject, NameOID.COMMON_NAME)

@@ -13,6 +13,7 @@ from access.consents import Means, Typed
 from access.facts import Act
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
 from audit.models import Trace
+from audit.scoped import uuid7
 from audit.trail import Event
 from patients.models import Notice
 from tests import factories as make
@@ -211,3 +212,8 @@ def test_watching_costs_five_statements(holder_client, dossier, django_assert_nu
 def test_the_watch_says_nothing_of_another_dossier(holder_client, dossier, doctor):
     asked(doctor, make.DossierFactory())
     assert holder_client(dossier).get(reverse("consent_watch")).status_code == 204
+
+
+def test_an_answer_that_comes_too_late_is_said(holder_client, dossier, doctor):
+    answer = holder_client(dossier).post(reverse("consent_answer", args=[uuid7()]), {"answer": "non"})
+    assert (answer.status_code, "a pris fin" in answer.content.decode()) == (422, True)

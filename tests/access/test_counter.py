@@ -192,3 +192,19 @@ def test_the_counter_s_database_role_reads_nothing_medical(table):
             other.execute("SELECT object_title FROM audit_trace")
         other.execute("SELECT event FROM audit_trace")
         other.execute("SELECT birth_family FROM patients_insuredperson")
+
+
+def test_neither_a_number_nor_a_name_and_birth_date_finds_nobody(client, agent):
+    answer = client.post("/guichet/", {"reason": "presente", "family": "LEFÈVRE"})
+    assert (answer.status_code, "Donnez le numéro, ou le nom" in answer.content.decode()) == (422, True)
+
+
+def test_a_dossier_opened_meanwhile_is_said(client, agent):
+    person = make.InsuredFactory()
+    look_for(client, person)
+    agreement = dossiers.Agreement("holder", "formulaire", "web")
+    dossiers.open_for(person, agreement=agreement, by=make.UserFactory().actor())
+    fields = {"evidence": "F-12", "consent": "on", "allows_break_glass": "on", "allows_regulation": "on"}
+    page = client.post("/guichet/ouvrir/", fields, follow=True).content.decode()
+    assert "a déjà un dossier" in page
+    assert Dossier.objects.count() == 1

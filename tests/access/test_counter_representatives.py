@@ -3,11 +3,12 @@
 import datetime as dt
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import override_settings
 from django.urls import clear_url_caches
 from django.utils import timezone
 
-from access import gate
+from access import gate, persons
 from access.facts import Act
 from access.models import Representation, User
 from access.policy import decide
@@ -157,3 +158,17 @@ def test_without_a_person_or_an_open_dossier_there_is_nothing_to_record(client, 
     assert client.get(PAGE).headers["Location"] == "/guichet/"
     look_for(client, make.InsuredFactory())
     assert client.get(PAGE).headers["Location"] == "/guichet/personne/"
+
+
+def test_nobody_is_recorded_for_a_closed_dossier(agent):  # noqa: F811
+    closed = make.DossierFactory(closed=True)
+    with pytest.raises(ValidationError, match="fermé"):
+        persons.record(
+            closed,
+            make.UserFactory(),
+            Representation.Role.GUARDIAN,
+            evidence="jugement",
+            since=timezone.now(),
+            until=timezone.now() + dt.timedelta(days=9),
+            by=agent.actor(),
+        )

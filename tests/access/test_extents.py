@@ -124,3 +124,13 @@ def test_recorded_again_what_the_holder_set_stands_to_the_last_word(holder_clien
     before = DossierGrant.rights.values().get()
     record(doctor, dossier, extent="limited", families=["biologie"])
     assert DossierGrant.rights.values().get() == before
+
+
+@pytest.mark.parametrize("families", [[], ["inconnue"]])
+def test_limited_to_no_family_that_is_known_is_refused(dossier, doctor, families):
+    with (
+        pytest.raises(ValidationError, match="au moins une famille"),
+        gate.enter(make.holder(dossier), Act.AUTHORISE, Event.ACCESS_GRANTED, dossier_id=dossier.pk) as entry,
+    ):
+        until = timezone.now() + dt.timedelta(days=1)
+        grants.authorise(entry, doctor, until, source="web", extent="limited", families=families)

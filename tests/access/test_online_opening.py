@@ -6,8 +6,10 @@ import re
 import pytest
 from django.core import mail
 
+from access import online
 from access.models import Representation, User
 from audit.models import Trace
+from patients import dossiers
 from patients.models import Dossier, OpeningRequest, OpeningRule
 from tests import factories as make
 
@@ -135,3 +137,29 @@ def test_an_account_that_exists_is_not_given_another_password(client, person):
     assert client.post("/ouvrir/accord/", AGREE).headers["Location"] == "/compte/login/"
     user.refresh_from_db()
     assert user.check_password("ancienne phrase secrète")
+
+
+def test_an_address_of_another_kind_of_account_is_refused(client, person):
+    User.objects.create_user("marie@example.org", "x", kind="agent")
+    ask(client, person)
+    client.post("/ouvrir/code/", {"code": code()})
+    answer = client.post("/ouvrir/accord/", AGREE)
+    assert (answer.status_code, "sert déjà à un autre compte" in answer.content.decode()) == (422, True)
+    assert not Dossier.objects.exists()
+
+
+def test_a_dossier_opened_meanwhile_is_said(client, person):
+    ask(client, person)
+    client.post("/ouvrir/code/", {"code": code()})
+    agreement = dossiers.Agreement("holder", "formulaire", "counter")
+    dossiers.open_for(person, agreement=agreement, by=make.UserFactory().actor())
+    answer = client.post("/ouvrir/accord/", AGREE)
+    assert answer.status_code == 409
+    assert not User.objects.filter(email="marie@example.org").exists()
+
+
+def test_too_many_from_one_place_wait_an_hour(client, person, monkeypatch):
+    monkeypatch.setattr(online, "_too_many", lambda: True)
+    answer = ask(client, person)
+    assert (answer.status_code, "recommencez dans une heure" in answer.content.decode()) == (422, True)
+    assert not mail.outbox

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from access import overview
 from access.facts import Right
 from access.models import Block, DossierGrant, Representation
 from audit.models import Trace
@@ -282,3 +283,25 @@ def test_a_carer_without_that_right_sees_no_authorisation_and_changes_none(carer
     assert client.get(url("professional", doctor)).status_code == 404
     assert decide(client, doctor, "retirer").status_code == 404
     assert running(dossier, "consult_dossier").exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("holder:1", "par le titulaire, sur ce site"),
+        ("representative:1", "par un représentant légal, sur ce site"),
+        ("professional:8", "par ce professionnel, avec l'accord donné en consultation"),
+        ("carer:1", "par un aidant, sur ce site"),
+        ("counter:1", "au guichet"),
+        ("system:1", "démonstration"),
+    ],
+)
+def test_who_recorded_a_right_is_said(by, said):
+    assert overview.recorded(by, "démonstration") == said
+
+
+def test_who_is_no_longer_the_treating_doctor_is_said(holder_client, dossier, doctor):
+    make.treat(dossier, doctor)
+    page = holder_client(dossier).post(reverse("decide", args=[doctor.pk, "cesser"]), follow=True)
+    assert "plus votre médecin traitant" in page.content.decode()
+    assert not DossierGrant.rights.running().filter(permission__codename="consult_masked").exists()

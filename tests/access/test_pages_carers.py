@@ -5,12 +5,17 @@ import re
 
 import pytest
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from access import gate, persons, tasks
+from access.facts import Act
 from access.models import Invitation, Representation, User
 from audit.models import Trace
+from audit.scoped import uuid7
+from audit.trail import Event
 from patients.models import Notice
 from tests import factories as make
 
@@ -226,3 +231,51 @@ def test_an_invitation_of_a_parent_dies_with_the_majority(child, django_capture_
     link = re.search(r"/invitation/[0-9a-f]{64}/", mail.outbox[-1].body)[0]
     time_machine.shift(dt.timedelta(days=3))
     assert browser(make.UserFactory(email="pere@example.org")).post(link, {"code": code}).status_code == 422
+
+
+@pytest.mark.parametrize(("email", "said"), [("b@example.org", "déjà des droits"), ("c@example.org", "déjà invitée")])
+def test_who_is_in_or_invited_is_not_invited_again(holder_client, dossier, invite, email, said):
+    carer(dossier, "b@example.org")
+    invite(email="c@example.org")
+    answer = holder_client(dossier).post("/aidants/", ASKED | {"email": email.upper()})
+    assert (answer.status_code, said in answer.content.decode()) == (422, True)
+
+
+def test_nobody_is_invited_into_a_closed_dossier(holder_client):
+    closed = make.DossierFactory(closed=True)
+    answer = holder_client(closed).post("/aidants/", ASKED)
+    assert (answer.status_code, "Ce dossier est fermé" in answer.content.decode()) == (422, True)
+
+
+def test_no_right_is_no_invitation(dossier):
+    with (
+        pytest.raises(ValidationError, match="au moins une chose"),
+        gate.enter(make.holder(dossier), Act.MANAGE, Event.INVITED, dossier_id=dossier.pk) as entry,
+    ):
+        persons.invite_carer(entry, "paul@example.org", rights=[], until=timezone.now())
+
+
+def test_who_has_an_account_signs_in_instead_of_making_another(invite):
+    link, code = invite()
+    make.UserFactory(email="paul@example.org")
+    sent = {"code": code, "given": "Paul", "family": "Aubert", "password": PASSWORD}
+    answer = Client().post(link, sent)
+    assert (answer.status_code, "Vous avez déjà un compte" in answer.content.decode()) == (422, True)
+
+
+def test_a_link_cut_by_the_mail_program_is_not_found(client):
+    assert client.get("/invitation/abc/").status_code == 404
+
+
+def test_a_carer_whose_rights_end_while_he_looks_is_out(dossier):
+    user = carer(dossier)
+    client = browser(user)
+    assert client.get("/").status_code == 200
+    Representation.objects.filter(user=user).update(until=timezone.now())
+    assert client.get("/").status_code in (302, 403, 404)
+    assert "MARCHAND" not in client.get("/", follow=True).content.decode()
+
+
+def test_an_invitation_cancelled_before_its_mail_left_sends_none(dossier):
+    tasks.send_invitation(str(dossier.pk), str(uuid7()))
+    assert mail.outbox == []

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from access import holder
 from access.models import Representation
 from audit.models import Trace
 from tests import factories as make
@@ -111,3 +112,22 @@ def test_nobody_signed_in_is_sent_to_the_sign_in_page(client, own):
 def test_no_answer_is_kept_by_a_cache(holder_client, own):
     answer = holder_client(own).get(reverse("home"))
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("role", "years"), [("parent", 30), ("holder", 12)])
+def test_whose_quality_ended_or_has_not_begun_with_the_age_chooses_nothing(role, years):
+    born = timezone.localdate() - dt.timedelta(days=round(years * 365.25))
+    user = make.UserFactory()
+    represent(user, make.DossierFactory(birth_date=born), role=role)
+    assert list(holder.choices(user)) == []
+
+
+def test_the_menu_follows_the_rights_of_a_carer_as_they_change(client, own):
+    user = make.UserFactory()
+    row = represent(user, own, role="carer", rights=["read"])
+    client.force_login(user, backend=BACKEND)
+    client.get(reverse("documents:list"))
+    assert client.session["dossier"]["rights"] == ["read"]
+    type(row).objects.filter(pk=row.pk).update(rights=["read", "trail"])
+    client.get(reverse("documents:list"))
+    assert client.session["dossier"]["rights"] == ["read", "trail"]

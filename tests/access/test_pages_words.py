@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
-from access import words
+from access import rights, words
 from access.facts import Ground
 from audit.trail import ActorKind, Event
 
@@ -103,3 +103,17 @@ def test_days_in_words():
         assert words.day(now, now) == "aujourd'hui"
         assert words.day(now - dt.timedelta(hours=2), now) == "hier"
         assert words.day(now - dt.timedelta(days=3), now) == "le 1 mars 2027"
+
+
+@pytest.mark.parametrize(
+    ("ground", "said"),
+    [("not_entitled", "Aucun droit"), ("closed", "fermé"), ("of_age", "pas, ou plus, de droit")],
+)
+def test_a_refusal_on_ones_own_page_is_in_plain_words(ground, said):
+    assert said in words.refusal_to_holder(ground)
+
+
+def test_of_a_right_that_did_not_run_then_nothing_is_told():
+    noon = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+    ended = rights.Right(since=noon - dt.timedelta(days=9), until=noon - dt.timedelta(days=2), said=noon)
+    assert rights._told([ended], "authorised", noon) == rights.Told()

@@ -14,11 +14,12 @@ from django.test import Client, override_settings
 from django.urls import clear_url_caches, reverse
 from django.utils import timezone
 
-from access import recovery
+from access import recovery, tasks
 from access.models import CaisseGroupGrant, Recovery, User
 from audit.models import Trace
 from patients.models import IdentityIndex, InsuredPerson, Notice
 from tests import factories as make
+from tests.access import entrance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -316,3 +317,32 @@ def test_the_operator_gives_a_code_to_staff_only(holder, agent):
     assert recovery.confirm(agent, out.getvalue().strip())
     with pytest.raises(CommandError, match="au guichet"):
         call_command("access_code", holder.email)
+
+
+def test_a_password_remade_while_the_mailed_code_was_awaited_voids_the_sign_in(client, holder, mailoutbox):
+    waiting = Client()
+    waiting.post(reverse("account_login"), {"login": holder.email, "password": OLD})
+    code = entrance.code_in(mailoutbox[-1])
+    reset(client, holder, mailoutbox)
+    assert waiting.post(reverse("account_confirm_login_code"), {"code": code}).status_code == 302
+    assert not signed_in(waiting)
+
+
+def test_a_code_handed_to_an_account_given_back_shuts_it_again(client, holder, mailoutbox):
+    reset(client, holder, mailoutbox)
+    enter(client, holder, mailoutbox)
+    type_code(client, handed(holder))
+    assert Recovery.objects.get(user=holder).restored_at is not None
+    handed(holder)
+    assert Recovery.objects.get(user=holder).restored_at is None
+
+
+def test_one_letter_at_a_time(holder, on_file):
+    assert recovery.make_letter_code(holder)
+    assert recovery.make_letter_code(holder) is None
+
+
+def test_a_task_that_runs_twice_writes_one_letter(holder, on_file, settings):
+    for _ in range(2):
+        tasks.write_access_letter(str(holder.pk))
+    assert len(list((settings.MEDIA_ROOT / "letters").iterdir())) == 1

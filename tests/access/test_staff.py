@@ -89,3 +89,17 @@ def test_an_agent_deactivated_is_out_at_once(back_office, client):
     assert client.get("/guichet/").status_code == 200
     User.objects.filter(pk=agent.pk).update(is_active=False)
     assert sent_away(client.get("/guichet/"))
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in(back_office, client):
+    assert client.get("/admin/login/").headers["Location"].startswith("/compte/login/")
+
+
+def test_who_is_in_already_goes_to_the_first_page(back_office):
+    client = doors.signed_in(doors.staff("agent"))
+    assert client.get("/admin/login/").headers["Location"] == "/admin/"
+
+
+def test_an_account_of_another_kind_is_refused_where_one_signs_in(back_office, client):
+    client.force_login(User.objects.create_user("marie@example.org", "x"), doors.BACKEND)
+    assert client.get("/admin/login/").status_code == 403

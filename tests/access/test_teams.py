@@ -116,3 +116,40 @@ def test_a_team_of_another_dossier_is_not_found(holder_client, team, doctor):
 def test_a_team_past_its_end_takes_nobody(holder_client, dossier, team, doctor):
     CareTeam.objects.update(until=timezone.now() - dt.timedelta(seconds=1))
     assert add(holder_client(dossier), team, doctor).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("rpps", "said"), [("123", "11 chiffres"), ("10000000009", "Aucun professionnel n&#x27;a ce numéro")]
+)
+def test_a_number_that_is_nobodys_is_said(holder_client, dossier, team, rpps, said):
+    answer = holder_client(dossier).post(reverse("team_member", args=[team.pk]), {"rpps": rpps})
+    assert (answer.status_code, said in answer.content.decode()) == (422, True)
+
+
+def test_who_no_longer_practises_joins_no_team(holder_client, dossier, team):
+    gone = make.ProfessionalFactory(active=False)
+    answer = add(holder_client(dossier), team, gone)
+    assert (answer.status_code, "exerce plus" in answer.content.decode()) == (422, True)
+
+
+def test_who_is_in_already_is_said(holder_client, dossier, team, doctor):
+    client = holder_client(dossier)
+    add(client, team, doctor)
+    answer = add(client, team, doctor)
+    assert (answer.status_code, "a déjà une autorisation" in answer.content.decode()) == (422, True)
+
+
+def test_a_team_ends_once(holder_client, dossier, team):
+    client = holder_client(dossier)
+    assert client.post(reverse("team_end", args=[team.pk])).status_code == 302
+    answer = client.post(reverse("team_end", args=[team.pk]))
+    assert (answer.status_code, "déjà pris fin" in answer.content.decode()) == (422, True)
+
+
+def test_no_team_is_agreed_to_in_a_closed_dossier(holder_client):
+    closed = make.DossierFactory(closed=True)
+    client = holder_client(closed)
+    page = client.post(reverse("teams"), {"name": "Cardiologie", "duration": "1mois"}, follow=True)
+    assert "Ce dossier est fermé" in page.content.decode()
+    assert not CareTeam.objects.exists()
+    assert Trace.objects.about(closed.pk).filter(event="team_agreed", allowed=False).exists()

@@ -54,3 +54,11 @@ def test_a_missing_file_is_named(copied):
 def test_untouched_files_are_accepted():
     for app in ("patients", "access", "documents"):
         assert terms.read(ROOT / app / "data")["tables"]
+
+
+@pytest.mark.django_db
+def test_loaded_again_the_matrix_keeps_its_date():
+    call_command("load_code_tables", stdout=io.StringIO())
+    began = MatrixVersion.objects.get().effective_from
+    call_command("load_code_tables", stdout=io.StringIO())
+    assert MatrixVersion.objects.get().effective_from == began

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from access import registers as registers_of_access
 from access.models import Professional, Situation, Structure
 from patients import registers
 from patients.ins import OID_TEST, Ins
@@ -83,3 +84,54 @@ def test_who_is_no_longer_in_a_full_directory_is_no_longer_in_practice(tmp_path)
     path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:-1]) + "\n")
     call_command("load_professionals", path, full=True, at_most=50, stdout=io.StringIO())
     assert list(Professional.objects.filter(active=False).values_list("family", flat=True)) == ["SERRE"]
+
+
+def test_a_directory_without_its_columns_loads_nothing(tmp_path):
+    path = tmp_path / "wrong.txt"
+    path.write_text("nom|prenom|\nx|y|\n")
+    with pytest.raises(CommandError, match="Colonnes absentes"):
+        load("load_professionals", path)
+
+
+def test_each_bad_row_of_the_directory_is_told_with_its_reason(tmp_path):
+    lines = DIRECTORY.read_text().splitlines()
+    names = lines[0].split("|")
+
+    def changed(line, **cells):
+        row = line.split("|")
+        for name, value in cells.items():
+            row[names.index(registers_of_access.COLUMNS[name])] = value
+        return "|".join(row)
+
+    lines[1] = "trop|court"
+    lines[2] = changed(lines[2], idnat="?")
+    lines[3] = changed(lines[3], family="")
+    lines[4] = changed(lines[4], profession="x" * 100)
+    path = tmp_path / "directory.txt"
+    path.write_text("\n".join(lines) + "\n")
+    _, complained = load("load_professionals", path)
+    for said in ("nombre de colonnes", "mal formée", "sont nécessaires", "dépasse"):
+        assert said in complained
+
+
+def test_a_directory_of_bad_rows_only_fails(tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_text(DIRECTORY.read_text().splitlines()[0] + "\n" + "trop|court\n")
+    with pytest.raises(CommandError, match="Aucune des 1 lignes"):
+        load("load_professionals", path)
+
+
+def test_a_full_directory_that_forgets_too_many_changes_nothing(tmp_path):
+    load("load_professionals", DIRECTORY)
+    path = tmp_path / "full.txt"
+    path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:4]) + "\n")
+    with pytest.raises(CommandError, match="est-il complet"):
+        call_command("load_professionals", path, full=True, stdout=io.StringIO())
+    assert not Professional.objects.filter(active=False).exists()
+
+
+def test_a_long_directory_shows_its_progress(tmp_path):
+    lines = DIRECTORY.read_text().splitlines()
+    seen = []
+    registers_of_access.load_professionals(lines + lines[1:] * 500, progress=seen.append)
+    assert len(seen) > 1

@@ -7,6 +7,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from rest_framework.test import APIClient
 
+from access import identity
 from access.models import EndedSession
 from tests import factories as make
 from tests.access.psc.conftest import logout_claims
@@ -223,3 +224,9 @@ def test_the_interface_believes_the_issuer_s_key_alone(provider, nurse, sign):
     claims = provider.people[nurse.idnat] | {"iss": provider.issuer, "aud": SECRET_API, "iat": now, "exp": now + 60}
     assert works(bearer(provider.sign(claims)))
     assert not works(bearer(sign(provider, claims)))
+
+
+def test_an_end_heard_while_no_key_can_be_read_is_to_be_said_again(client, provider, settings, monkeypatch):
+    monkeypatch.setattr(identity, "keys", identity.Keys())
+    settings.PSC_JWKS = "/nonexistent/jwks.json"
+    assert say(client, provider, sid="x", sub="y").status_code == 503

@@ -321,3 +321,22 @@ def test_a_description_that_is_not_the_issuer_s_is_not_followed(client, provider
 def test_an_issuer_that_breaks_on_the_way_is_said_to_be_down(client, provider, come_in, nurse, path, status):
     provider.forger.lies[path] = lambda *answer: (status, {}, b"")
     nobody(client, come_in(client, nurse), 503)
+
+
+def test_an_issuer_that_hangs_up_is_said_to_be_down(client, provider, come_in, nurse):
+    def hang_up(*answer):
+        raise ConnectionResetError
+
+    provider.forger.lies[USERINFO] = hang_up
+    nobody(client, come_in(client, nurse), 503)
+
+
+@pytest.mark.parametrize("address", [None, "http://ailleurs.example.org/out"])
+def test_a_way_out_that_is_not_the_issuer_s_is_not_taken(provider, address):
+    psc.description.forget()
+    provider.forger.lies[DISCOVERY] = lambda status, headers, body: (
+        status,
+        headers,
+        json.dumps(json.loads(body) | {"end_session_endpoint": address}).encode(),
+    )
+    assert psc.end_session_address("x") == ""

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from access.models import Professional, User
+from audit import trail
 from audit.models import Trace
 from tests import factories as make
 from tests.access.psc.conftest import question, way_back
@@ -141,3 +142,19 @@ def test_without_a_client_identifier_there_is_no_such_sign_in(client, settings):
 
 def test_the_sign_in_page_shows_the_way_for_professionals(client, provider):
     assert "/pro/connexion/" in client.get("/compte/login/").content.decode()
+
+
+def down(*args, **kwargs):
+    raise trail.TrailDown
+
+
+def test_who_cannot_be_traced_does_not_enter(client, come_in, nurse, monkeypatch):
+    monkeypatch.setattr(trail, "record", down)
+    assert come_in(client, nurse).status_code == 503
+    assert signed_in(client) is None
+
+
+def test_a_situation_that_cannot_be_traced_is_said(client, come_in, doctor, monkeypatch):
+    come_in(client, doctor)
+    monkeypatch.setattr(trail, "record", down)
+    assert client.post("/pro/situation/", {"situation": 0}).status_code == 503
