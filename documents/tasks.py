@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from documents import feed, sweep
+from documents import feed, papers, sweep
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,13 @@ def sweep_orphans() -> None:
         report.leftovers,
         len(report.strays),
     )
+
+
+@shared_task
+def seal_papers() -> None:
+    """Every minute: publish the counter's public key, seal the letters that came."""
+    papers.publish()
+    papers.reseal()
 
 
 @shared_task
