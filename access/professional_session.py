@@ -26,7 +26,18 @@ LONGEST = 4 * 3600  # seconds; idle sessions end sooner (SESSION_COOKIE_AGE)
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 OPENED = frozenset(
     {"psc_home", "psc_situation", "psc_sign_out", "psc_sign_in", "psc_callback", "psc_back_channel"}
-    | {"help", "legal", "matrix", "accessibility", "health", "api-schema", "api-docs"}
+    | {
+        "help",
+        "legal",
+        "matrix",
+        "statistics",
+        "statistics_csv",
+        "statistics_json",
+        "accessibility",
+        "health",
+        "api-schema",
+        "api-docs",
+    }
 )
 INTERFACE = ("/fhir", "/api/")  # never looks at a session
 

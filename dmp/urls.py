@@ -3,7 +3,7 @@ from django.views.generic import RedirectView
 
 from access import schema, views_sessions
 from dmp import pages
-from documents import urls_fhir, urls_requests, views, views_contest, views_preview
+from documents import urls_fhir, urls_requests, views, views_contest, views_preview, views_statistics
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
@@ -17,6 +17,9 @@ urlpatterns = [
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
     path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="activity_contest"),
+    path("statistiques/", views_statistics.page, name="statistics"),
+    path("statistiques.csv", views_statistics.data, {"form": "csv"}, name="statistics_csv"),
+    path("statistiques.json", views_statistics.data, {"form": "json"}, name="statistics_json"),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),

@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from documents import feed, papers, sweep
+from documents import feed, papers, statistics, sweep
 
 log = logging.getLogger(__name__)
 
@@ -45,3 +45,9 @@ def feed_reimbursements() -> None:
 def forget_old_care_lines() -> None:
     """Every night: what left the window, and is no longer shown, leaves the table."""
     log.info("care lines: %d left the window", feed.forget_old())
+
+
+@shared_task
+def recount_statistics() -> None:
+    """Every night."""
+    log.info("statistics: %d cells", statistics.recount())

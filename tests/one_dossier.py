@@ -56,6 +56,7 @@ ACROSS = {
     "documents/papers.py:reseal": "letters that wait for their dossier's key: an index holds them alone",
     "documents/feed.py:_merge": "a file of the insurer names thousands of persons: found by key, merged as a set",
     "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
+    "documents/statistics.py:recount": "how many, whatever the dossier: counted once a night",
     "documents/sweep.py:sweep": "every night, every file against every row",
     "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",

@@ -19,6 +19,8 @@ PUBLIC = {
     "accessibilite/": "declaration",
     "aide/": "help",
     "matrice/": "what each profession reads: names nobody",
+    "statistiques/": "figures by elevens: open data",
+    "statistiques.": "the same, as CSV and JSON",
     "mentions-legales/": "rights",
     "fhir/metadata": "FHIR: no sign-in",
     "api/schema": "description of the interface",

@@ -1,0 +1,16 @@
+import datetime as dt
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from documents import statistics
+
+
+class Command(BaseCommand):
+    help = "Recompte les statistiques publiées : les deux derniers mois, ou depuis une date."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--since", type=dt.date.fromisoformat, metavar="AAAA-MM-JJ")
+
+    def handle(self, *, since: dt.date | None, **options: Any) -> None:
+        self.stdout.write(f"{statistics.recount(since)} chiffres recomptés.")

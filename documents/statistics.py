@@ -1,0 +1,132 @@
+"""Figures for the regional coordinator and for all (features S86-S88): counted by PostgreSQL, published by elevens.
+
+Every figure that leaves is a multiple of 11, the one below the true count. Sums and differences of such figures,
+over any tables and any days, are multiples of 11 too: none is a group of 1 to 10 people. That is the whole
+protection, and it needs no second suppression.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection, models, transaction
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+
+from audit.scoped import uuid7
+
+SMALLEST = 11  # the smallest group that is told
+KEPT_DAYS = 62  # recounted each night; what is older stays as it was counted
+
+
+class Statistic(models.Model):
+    """How many, on that day, of that measure, for one value of one dimension. Exact: never shown as it is."""
+
+    class Measure(models.TextChoices):
+        OPENED = "opened", "dossiers ouverts"
+        DEPOSITED = "deposited", "documents ajoutés"
+        READ = "read", "documents consultés par des professionnels"
+        EMERGENCY = "emergency", "accès en urgence"
+        CONTESTED = "contested", "accès contestés par leur titulaire"
+
+    class Dimension(models.TextChoices):
+        ALL = "all", "tout"
+        CHANNEL = "channel", "voie d'ouverture"
+        REGIME = "regime", "régime"
+        DEPARTMENT = "department", "département de la caisse"
+        REGION = "region", "région de la caisse"
+        FAMILY = "family", "famille de documents"
+        KIND = "kind", "voie de l'urgence"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    day = models.DateField("jour")
+    measure = models.CharField("mesure", max_length=20, choices=Measure)
+    dimension = models.CharField("dimension", max_length=20, choices=Dimension)
+    value = models.CharField("valeur", max_length=60)
+    count = models.BigIntegerField("compte")
+
+    class Meta:
+        verbose_name = "statistique"
+        verbose_name_plural = "statistiques"
+        constraints = [
+            models.UniqueConstraint(fields=["measure", "dimension", "day", "value"], name="one_count_a_cell")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_measure_display()} du {self.day:%d/%m/%Y}"
+
+
+# Each: the day, then every dimension with its value, grouped in one reading of the table.
+_OPENED = """
+SELECT (d.opened_at AT TIME ZONE 'Europe/Paris')::date AS day, 'opened' AS measure,
+    CASE WHEN grouping(d.opened_channel) = 0 THEN 'channel' WHEN grouping(r.name) = 0 THEN 'regime'
+         WHEN grouping(c.department) = 0 THEN 'department' WHEN grouping(t.display) = 0 THEN 'region' ELSE 'all' END,
+    coalesce(d.opened_channel, r.name, c.department, t.display, ''), count(*)
+FROM patients_dossier d JOIN patients_caisse c ON c.code = d.caisse_id JOIN patients_regime r ON r.code = d.regime_id
+LEFT JOIN patients_term t ON t."table" = 'departments' AND t.code = c.department
+WHERE d.opened_at >= %(since)s
+GROUP BY GROUPING SETS ((1, d.opened_channel), (1, r.name), (1, c.department), (1, t.display), (1))"""
+_DEPOSITED = """
+SELECT (deposited_at AT TIME ZONE 'Europe/Paris')::date AS day, 'deposited',
+    CASE WHEN grouping(family) = 0 THEN 'family' ELSE 'all' END, coalesce(family, ''), count(*)
+FROM documents_document WHERE deposited_at >= %(since)s GROUP BY GROUPING SETS ((1, family), (1))"""
+_READ = """
+SELECT (a.at AT TIME ZONE 'Europe/Paris')::date AS day, 'read',
+    CASE WHEN grouping(t.extra->>'family') = 0 THEN 'family' ELSE 'all' END, coalesce(t.extra->>'family', ''),
+    count(*)
+FROM audit_trace a LEFT JOIN patients_term t ON t."table" = 'types' AND t.code = a.object_type
+WHERE a.at >= %(since)s AND a.event = 'document_read' AND a.allowed AND a.actor_kind = 'professional'
+GROUP BY GROUPING SETS ((1, t.extra->>'family'), (1))"""
+_EMERGENCY = """
+SELECT (since AT TIME ZONE 'Europe/Paris')::date AS day, 'emergency',
+    CASE WHEN grouping(kind) = 0 THEN 'kind' ELSE 'all' END, coalesce(kind, ''), count(*)
+FROM access_emergencyaccess WHERE since >= %(since)s GROUP BY GROUPING SETS ((1, kind), (1))"""
+_CONTESTED = """
+SELECT (asked_at AT TIME ZONE 'Europe/Paris')::date AS day, 'contested', 'all', '', count(*)
+FROM access_contest WHERE asked_at >= %(since)s GROUP BY 1"""
+# A value that nothing names (a type without family) is in the total only.
+_KEEP = """
+INSERT INTO documents_statistic (id, day, measure, dimension, value, count)
+SELECT gen_random_uuid(), * FROM ({}) AS found (day, measure, dimension, value, count)
+WHERE value <> '' OR dimension = 'all'"""
+_COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
+
+
+def recount(since: dt.date | None = None) -> int:
+    """Count again from that day on (two months back if not said); returns the number of cells. One transaction."""
+    since = since or timezone.localdate() - dt.timedelta(days=KEPT_DAYS)
+    begin = timezone.make_aware(dt.datetime.combine(since, dt.time()))
+    cells = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        Statistic.objects.filter(day__gte=since).delete()
+        for select in _COUNTS:
+            cursor.execute(_KEEP.format(select), {"since": begin})
+            cells += cursor.rowcount
+    return cells
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is published of a cell."""
+
+    measure: str
+    dimension: str
+    value: str
+    period: str  # YYYY-MM-DD, or YYYY-MM
+    count: int  # a multiple of 11
+
+
+def published(measure: str, dimension: str, *, by_day: bool = False) -> Iterator[Figure]:
+    """Of the months that are over."""
+    first = timezone.localdate().replace(day=1)
+    rows = Statistic.objects.filter(measure=measure, dimension=dimension, day__lt=first)
+    if not by_day:
+        rows = rows.annotate(month=TruncMonth("day"))
+    period = "day" if by_day else "month"
+    for row in rows.values("value", period).annotate(total=models.Sum("count")).order_by(period, "value"):
+        told = f"{row[period]:%Y-%m-%d}" if by_day else f"{row[period]:%Y-%m}"
+        yield Figure(measure, dimension, row["value"], told, by_elevens(row["total"]))
+
+
+def by_elevens(count: int) -> int:
+    return count - count % SMALLEST
