@@ -120,6 +120,9 @@ class Event(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     SESSIONS_CLOSED = "sessions_closed"
     EMAIL_CHANGED = "email_changed"
+    STAFF_ADDED = "staff_added"
+    STAFF_ENDED = "staff_ended"
+    TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"
 

@@ -157,6 +157,7 @@ CELERY_TASK_ALWAYS_EAGER = TESTING
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "Europe/Paris"
+CELERY_BEAT_SYNC_EVERY = 1  # what ran is known at once: manage.py health reads it
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "patients.tasks.send_notices", "schedule": 30.0},
