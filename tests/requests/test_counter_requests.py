@@ -137,6 +137,15 @@ def test_a_file_that_is_not_what_it_says_is_not_kept(client, dossier, name, cont
         assert (paper.seal, bytes(paper.sealed)) == ("refused", b"")
 
 
+def test_a_letter_that_no_master_key_opens_is_kept_as_it_came(client, dossier):
+    papers.publish()
+    record(client, channel="post", arrived="10/03/2027", scan=SimpleUploadedFile("a.png", scan(), "image/png"))
+    RequestPaper.objects.filter(dossier=dossier).update(key_version=9)  # a key that was taken away
+    papers.reseal()
+    paper = RequestPaper.objects.get(dossier=dossier)
+    assert (paper.seal, len(bytes(paper.sealed)) > len(scan())) == ("refused", True)
+
+
 def test_a_letter_without_a_key_to_seal_it_records_nothing(client, dossier):
     file = SimpleUploadedFile("lettre.png", scan(), "image/png")
     assert record(client, channel="post", arrived="10/03/2027", scan=file).status_code == 422
