@@ -29,7 +29,7 @@ from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, id
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 class CounterForm(forms.Form):

@@ -21,6 +21,16 @@ EMERGENCIES = {
 }
 
 
+# Of requests, the counter reads and moves the rows, and never erases one. A letter it puts in, sealed with a public
+# key, and sees that it is there: the content is not in its columns.
+REQUESTS = {
+    "patients_request": ["SELECT, INSERT, UPDATE"],
+    "patients_historicalrequest": ["SELECT, INSERT"],
+    "patients_requestpaper": ["INSERT", "SELECT (id, dossier_id, request_id, media_type, size, added_at, seal)"],
+    "patients_letterkey": ["SELECT"],
+}
+
+
 def grants_for(alias: str, tables: list[str]) -> Iterator[str]:
     """The statements that set both roles' rights on one database; safe to run again."""
     yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {APP}, {COUNTER}"
@@ -35,6 +45,8 @@ def grants_for(alias: str, tables: list[str]) -> Iterator[str]:
         yield f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {APP}'
         if shown := EMERGENCIES.get(table):
             yield f'GRANT SELECT ({shown}) ON "{table}" TO {COUNTER}'
+        elif table in REQUESTS:
+            yield from (f'GRANT {right} ON "{table}" TO {COUNTER}' for right in REQUESTS[table])
         elif not table.startswith(MEDICAL) and table not in EMERGENCIES:
             yield f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {COUNTER}'
     yield f"GRANT SELECT, INSERT ON {TRAIL} TO {APP}"

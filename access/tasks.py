@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from access import addresses, attestations, persons, recovery
+from access import addresses, attestations, persons, recovery, request_reminders
 from access.models import User
 from audit.scoped import uuid7
 from fhir import ids
@@ -51,6 +51,12 @@ def write_access_letter(user_id: str) -> None:
 def signal_attestations() -> int:
     """Broken glasses without attestation after 72 hours, to the operator."""
     return attestations.escalate(timezone.now())
+
+
+@shared_task
+def remind_requests() -> int:
+    """Each morning: requests whose deadline comes near, to whoever follows them."""
+    return request_reminders.remind(timezone.localdate())
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=8)

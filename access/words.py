@@ -74,6 +74,10 @@ ACTS: dict[str, Act] = {
     Event.DOCUMENT_CLOSED_TO: Act("refermé {what} à {to}", "refermer {what} à un professionnel"),
     Event.ACCESS_CONTESTED: Act("contesté un accès", "contester un accès"),
     Event.CONTEST_ANSWERED: Act("répondu à votre contestation", "répondre à une contestation"),
+    Event.REQUEST_MADE: Act("enregistré une demande", "enregistrer une demande"),
+    Event.REQUEST_HANDLED: Act("fait avancer une demande", "faire avancer une demande"),
+    Event.REQUEST_ANSWERED: Act("répondu à une demande", "répondre à une demande"),
+    Event.REQUEST_READ: Act("consulté une demande", "consulter une demande"),
     Event.PREVIEWED: Act("regardé ce que voit {what}", "regarder ce que voit {what}"),
     Event.INVITED: Act("invité une personne à suivre ce dossier", "inviter une personne à suivre ce dossier"),
     Event.REPRESENTATION_ENDED: Act("mis fin aux droits d'une personne", "mettre fin aux droits d'une personne"),
@@ -129,6 +133,22 @@ BY_CHANGE: dict[tuple[str, str], Act] = {
     (Event.REPRESENTATION_ADDED, "accepted"): Act(
         "accepté l'invitation à suivre ce dossier", "accepter l'invitation à suivre ce dossier"
     ),
+    (Event.REQUEST_MADE, "rectification"): Act("demandé une correction", "demander une correction"),
+    (Event.REQUEST_MADE, "copy"): Act("demandé une copie du dossier", "demander une copie du dossier"),
+    (Event.REQUEST_MADE, "closure"): Act("demandé la fermeture du dossier", "demander la fermeture du dossier"),
+    (Event.REQUEST_MADE, "document"): Act("demandé la suppression d'un document", "demander une suppression"),
+    (Event.REQUEST_MADE, "destruction"): Act(
+        "demandé la suppression définitive du dossier", "demander la suppression définitive du dossier"
+    ),
+    (Event.REQUEST_HANDLED, "cancelled"): Act("annulé une demande", "annuler une demande"),
+    (Event.REQUEST_HANDLED, "taken"): Act("pris en charge une demande", "prendre en charge une demande"),
+    (Event.REQUEST_HANDLED, "incomplete"): Act(
+        "demandé un complément pour une demande", "demander un complément pour une demande"
+    ),
+    (Event.REQUEST_HANDLED, "extended"): Act("prolongé le délai d'une demande", "prolonger le délai d'une demande"),
+    (Event.REQUEST_HANDLED, "done"): Act("exécuté une demande", "exécuter une demande"),
+    (Event.REQUEST_ANSWERED, "accepted"): Act("accepté une demande", "accepter une demande"),
+    (Event.REQUEST_ANSWERED, "refused"): Act("refusé une demande", "refuser une demande"),
     (Event.DOCUMENT_MASKED, "confidentiality"): Act(
         "changé la confidentialité de {what}", "changer la confidentialité de {what}"
     ),
@@ -147,6 +167,7 @@ PAGES = {
     "aidants": "la page « Mes aidants »",
     "aidant": "la page d'accueil de l'aidant",
     "ajouter": "la page « Ajouter un document »",
+    "demandes": "la page « Mes demandes »",
 }
 SETTINGS = {
     "contacts": "les coordonnées",

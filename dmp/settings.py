@@ -161,6 +161,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "patients.tasks.send_notices", "schedule": 30.0},
     "make-partitions": {"task": "audit.tasks.make_partitions", "schedule": crontab(hour=2, minute=10)},
+    "seal-papers": {"task": "documents.tasks.seal_papers", "schedule": 60.0},
+    "remind-requests": {"task": "access.tasks.remind_requests", "schedule": crontab(hour=7, minute=5)},
+    "carry-out-requests": {"task": "archival.tasks.carry_out_requests", "schedule": crontab(minute="*/10")},
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
@@ -399,6 +402,7 @@ UNFOLD = {
             {
                 "items": [
                     {"title": "Trouver une personne", "icon": "search", "link": reverse_lazy("counter_find")},
+                    {"title": "Demandes", "icon": "inbox", "link": reverse_lazy("counter_requests")},
                     {
                         "title": "Tables et comptes",
                         "icon": "tune",

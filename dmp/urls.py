@@ -3,7 +3,7 @@ from django.views.generic import RedirectView
 
 from access import schema, views_sessions
 from dmp import pages
-from documents import urls_fhir, views, views_contest, views_preview
+from documents import urls_fhir, urls_requests, views, views_contest, views_preview
 
 handler500 = "dmp.pages.failure"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="professional_preview"),
     path("", include("access.urls")),
+    path("profil/demandes/", include(urls_requests)),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
     path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="activity_contest"),

@@ -4,7 +4,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from access import counter, counter_access, counter_representatives, sign_in, staff, views_sessions
+from access import (
+    counter,
+    counter_access,
+    counter_representatives,
+    counter_requests,
+    sign_in,
+    staff,
+    views_sessions,
+)
 from dmp import pages
 
 admin.site.has_permission = staff.may_enter  # type: ignore[method-assign]
@@ -27,6 +35,10 @@ urlpatterns = [
     path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
     path("guichet/coordonnees/", counter.contact, name="counter_contact"),
     path("guichet/representants/", counter_representatives.representatives, name="counter_representatives"),
+    path("guichet/demandes/", counter_requests.queue, name="counter_requests"),
+    path("guichet/demandes/nouvelle/", counter_requests.record, name="counter_request_new"),
+    path("guichet/demandes/<str:identifier>/", counter_requests.show_one, name="counter_request"),
+    path("guichet/demandes/<str:identifier>/<slug:name>/", counter_requests.letter, name="counter_request_letter"),
     path("guichet/acces/", counter_access.give_back, name="counter_access"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="counter_find")),

@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from documents import sweep
+from documents import papers, sweep
 
 log = logging.getLogger(__name__)
 
@@ -22,3 +22,10 @@ def sweep_orphans() -> None:
         report.leftovers,
         len(report.strays),
     )
+
+
+@shared_task
+def seal_papers() -> None:
+    """Every minute: publish the counter's public key, seal the letters that came."""
+    papers.publish()
+    papers.reseal()

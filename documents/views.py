@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
 from access import gate, holder, overview
-from access.facts import Act
+from access.facts import Act, Role
 from access.gate import Entry
 from access.policy import decide
 from audit.trail import Event
@@ -132,6 +132,7 @@ def document(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
             "older": versions.filter(pk=row.replaces_id).first() if row.replaces_id else None,
             "newer": versions.filter(replaces_id=row.pk).first() if row.state == "superseded" else None,
             "may_delete": may_delete(entry, row),
+            "may_request": entry.facts.role is not Role.CARER,
             "may_authorise": bool(decide(Act.AUTHORISE, entry.facts)),
             "opened": opening.opened(entry, row) if entry.caller.role in HOLDERS else [],
         }

@@ -330,6 +330,10 @@ class Notice(DossierScoped):
         MAJORITY = "majority", "Vous êtes majeur : votre dossier est à vous"
         CARER = "carer", "Une personne peut vous aider à suivre votre dossier"
         CONTEST_ANSWERED = "contest_answered", "Une réponse à votre contestation"
+        REQUEST_RECEIVED = "request_received", "Votre demande est enregistrée"
+        REQUEST_MOVED = "request_moved", "Votre demande avance"
+        REQUEST_ANSWERED = "request_answered", "Une réponse à votre demande"
+        REQUEST_DONE = "request_done", "Ce que vous aviez demandé est fait"
         PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
         ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
 
@@ -374,3 +378,6 @@ class IdempotentReply(DossierScoped):
 def identity_of(lookup: bytes) -> uuid.UUID | None:
     """The dossier (open or archived) of the identity with this keyed hash."""
     return IdentityIndex.objects.filter(lookup=lookup).values_list("dossier_id", flat=True).first()
+
+
+from patients.models_requests import LetterKey, Request, RequestPaper  # noqa: E402, F401 (their tables are this app's)

@@ -61,6 +61,8 @@ def address(route: str, cast: Cast) -> str:
         "professional_id": cast.doctor.pk,
         "dossier": cast.dossier.pk.hex,
         "decision": "retirer",
+        "slug": "correction",
+        "name": "recu",
         "pk": 1,
         "content_type_id": 1,
         "app_label": "access",

@@ -35,6 +35,13 @@ profil/accord/grille/         login    405/200  405/200  405/404  403/403  405/4
 profil/urgences/carte/        login    405/200  405/200  405/404  403/403  405/403  405/403
 profil/urgences/carte/pdf/    login    405/302  405/302  405/404  403/403  405/403  405/403
 profil/urgences/carte/retirer/ login    405/302  405/302  405/404  403/403  405/403  405/403
+profil/demandes/              login     200/405  200/405  404/405  403/403      403/405 403/405
+profil/demandes/nouvelle/<slug>/ login  200/422  200/422  404/404  403/403      403/403 403/403
+profil/demandes/nouvelle/<slug>/<d>/ login 200/422 404/404 404/404 403/403      403/403 403/403
+profil/demandes/<r>/          login     404/405  404/405  404/405  403/403      403/405 403/405
+profil/demandes/<r>/annuler/  login     405/404  405/404  405/404  403/403      405/403 405/403
+profil/demandes/<r>/courrier/<paper_id>/ login 404/405 404/405 404/405 403/403  403/405 403/405
+profil/demandes/<r>/lettre/<name>/ login 404/405 404/405 404/405 403/403        403/405 403/405
 autorisations/                login     200/405  200/405  404/405  403/403      403/405 403/405
 aidants/                      login    200/422  200/422  404/404  403/403  403/403  403/403
 aidants/parent/               login     405/422  405/422  405/404  403/403      405/403 405/403
@@ -161,6 +168,10 @@ guichet/                      login     login   login   login   login        200
 guichet/personne/             login     login   login   login   login        302/405 302/405
 guichet/ouvrir/               login     login   login   login   login        302/302 302/302
 guichet/coordonnees/          login     login   login   login   login        302/302 302/302
+guichet/demandes/             login     login   login   login   login        200/200 200/200
+guichet/demandes/nouvelle/    login     login   login   login   login        302/302 302/302
+guichet/demandes/<identifier>/ login    login   login   login   login        404/404 404/404
+guichet/demandes/<identifier>/<name>/ login login login login   login        404/405 404/405
 guichet/acces/                login     login   login   login   login        302/302 302/302
 guichet/representants/        login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200
