@@ -174,6 +174,10 @@ guichet/demandes/<identifier>/ login    login   login   login   login        404
 guichet/demandes/<identifier>/<name>/ login login login login   login        404/405 404/405
 guichet/acces/                login     login   login   login   login        302/302 302/302
 guichet/representants/        login     login   login   login   login        302/302 302/302
+guichet/carte/                login     login   login   login   login        405/302 405/302
+guichet/arrivant/             login     login   login   login   login        200/422 200/422
+guichet/verifier/             login     login   login   login   login        302/302 302/302
+guichet/lettre/               login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200
 admin/search/                 login     login   login   login   login        200/200 200/200
 admin/login/                  login     403/403 403/403 403/403 login        302/302 302/302
