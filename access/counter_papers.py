@@ -49,7 +49,7 @@ def print_letter(request: HttpRequest) -> HttpResponse:
         lines = [(start // width + 1, made[start : start + width]) for start in range(0, len(made), width)]
         context = {"person": person, "dossier": dossier, "columns": consents.COLUMNS, "lines": lines}
         content = letters.render("pdf/welcome_letter.html", context | {"today": timezone.localdate()})
-        headers = {"Content-Disposition": 'inline; filename="lettre.pdf"', "Cache-Control": "no-store"}
+        headers = {"Content-Disposition": 'attachment; filename="lettre.pdf"', "Cache-Control": "no-store"}
         return HttpResponse(content, content_type="application/pdf", headers=headers)
     return show(request, "counter/letter.html", form=form, person=person, title="Lettre et grille de codes")
 
