@@ -19,7 +19,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
@@ -47,7 +46,7 @@ class CounterForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, forms.FileField):
-                field.widget = UnfoldAdminFileFieldWidget()
+                field.widget = forms.FileInput(attrs={"class": "border rounded p-2 w-full"})
             elif isinstance(field, forms.BooleanField):
                 field.widget = UnfoldBooleanWidget()
             elif isinstance(field, forms.ChoiceField):
@@ -62,7 +61,10 @@ class Find(CounterForm):
     number = forms.CharField(label="Numéro de sécurité sociale (15 chiffres)", required=False, max_length=30)
     family = forms.CharField(label="ou nom de naissance", required=False, max_length=100)
     birth_date = forms.DateField(
-        label="et date de naissance", required=False, input_formats=["%d/%m/%Y", "%Y-%m-%d"], help_text="31/12/1950"
+        label="et date de naissance",
+        required=False,
+        input_formats=["%d/%m/%Y", "%Y-%m-%d"],
+        help_text="Par exemple 31/12/1950",
     )
     reason = forms.ChoiceField(
         label="Pourquoi",

@@ -23,7 +23,7 @@ class Newcomer(CounterForm):
     family = forms.CharField(label="Nom de naissance", max_length=100)
     given = forms.CharField(label="Prénoms", max_length=200)
     birth_date = forms.DateField(
-        label="Date de naissance", input_formats=["%d/%m/%Y", "%Y-%m-%d"], help_text="31/12/1950"
+        label="Date de naissance", input_formats=["%d/%m/%Y", "%Y-%m-%d"], help_text="Par exemple 31/12/1950"
     )
     sex = forms.ChoiceField(label="Sexe", choices=SEXES)
     birthplace = forms.RegexField(

@@ -1,7 +1,7 @@
 """Journey J3, at the counter: Karim opens Jeanne's dossier, in a real browser, as the back office's database role.
 
 Four minutes a person is the limit. A person's time is counted by the keystroke-level model (Card, Moran, Newell,
-1980): 0.28 s a key, 1.1 s to point, 0.4 s to move the hand, 1.35 s to think before each act; the machine's is measured.
+1980): 0.28 s a key, 1.1 s to point, 0.4 s to move the hand, 1.35 s to think before an act. The machine's is measured.
 """
 
 import io
@@ -150,7 +150,6 @@ def test_karim_opens_jeanne_s_dossier_in_less_than_four_minutes(desk):
         assert len(letter.pages) == 2
     desk.machine += time.monotonic() - began
     assert desk.human + desk.machine < LIMIT, (desk.human, desk.machine)
-    print(f"J3, guichet : {desk.human:.0f} s de gestes, {desk.machine:.1f} s de machine")
 
     assert Representation.objects.get(dossier=dossier).user.email == "jeanne.aubert@example.org"
     paper = ConsentPaper.objects.get(dossier=dossier)
@@ -193,7 +192,12 @@ def _a_newcomer(desk):
     desk.click("text=Personne suivante")
     desk.click("text=Nouvel arrivant")
     desk.look("11-newcomer")
-    for name, text in {"family": "Haddad", "given": "Samira", "birth_date": "17/05/1992", "postal_code": "69003"}.items():
+    for name, text in {
+        "family": "Haddad",
+        "given": "Samira",
+        "birth_date": "17/05/1992",
+        "postal_code": "69003",
+    }.items():
         desk.type(name, text)
     desk.click("button:has-text('Demander son identité')")
     desk.look("12-provisional")
