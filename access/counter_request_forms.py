@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from access.counter import CounterForm
 from access.counter_access import PAPERS
@@ -73,7 +73,7 @@ class Record(CounterForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["said"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
-        self.fields["scan"].widget = UnfoldAdminFileFieldWidget(attrs={"accept": ".pdf,.jpg,.jpeg,.png"})
+        self.fields["scan"].widget = forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"})
 
     def clean_arrived(self) -> dt.datetime | None:
         day: dt.date | None = self.cleaned_data["arrived"]

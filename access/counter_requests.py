@@ -4,7 +4,6 @@ An agent reads of a request what is administrative: neither the title of the doc
 came, once it is sealed. Reading a sheet leaves a trace.
 """
 
-import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -32,7 +31,7 @@ from access.counter_request_forms import (
 from access.models import User
 from audit import trail
 from audit.scoped import uuid7
-from audit.trail import Event
+from audit.trail import ActorKind, Event
 from fhir import ids
 from patients import request_letters, requests, sealing
 from patients.models import Dossier, Patient
@@ -127,7 +126,10 @@ def show_one(request: HttpRequest, identifier: str) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, "C'est enregistré, et la personne est prévenue.")
+            messages.success(
+                request,
+                "C'est enregistré. La personne est prévenue si elle a un e-mail ; sinon, postez-lui la lettre.",
+            )
             return redirect("counter_request", identifier)
     _read(row, agent)
     return show(
@@ -166,21 +168,23 @@ def _move(row: Request, agent: User, said: dict[str, Any]) -> None:
 
 
 def _past(row: Request) -> list[dict[str, Any]]:
-    """Each change with its author: the name of a member of the staff, « la personne » otherwise."""
+    """Each change with its author: the name of a member of the staff, else what kind of actor it was."""
     rows = list(row.history.filter(dossier_id=row.dossier_id).order_by("history_date", "history_id"))
-    found = {uuid.UUID(known.history_user_id.partition(":")[2]) for known in rows if _of_staff(known.history_user_id)}
-    names = {str(user.pk): str(user) for user in User.objects.filter(pk__in=found)}
+    actors = [(known.history_user_id or ":").partition(":") for known in rows]
+    staff = User.objects.filter(pk__in={name for kind, _, name in actors if kind in STAFF})
+    names = {str(user.pk): str(user) for user in staff}
     return [
         {
             "at": known.history_date,
             "state": known.get_state_display(),
             "what": WHAT.get(known.history_change_reason or "", "enregistrée"),
-            "who": names.get((known.history_user_id or "").partition(":")[2], "la personne"),
+            "who": names.get(name) or ("le service" if kind == ActorKind.SYSTEM else "la personne"),
         }
-        for known in rows
+        for known, (kind, _, name) in zip(rows, actors, strict=True)
     ]
 
 
+STAFF = (ActorKind.COUNTER, ActorKind.OPERATOR)  # whose id is an account's
 WHAT = {
     "taken": "prise en charge",
     "incomplete": "complément demandé",
@@ -191,10 +195,6 @@ WHAT = {
     "done": "faite",
     "cancelled": "annulée",
 }
-
-
-def _of_staff(reference: str | None) -> bool:
-    return (reference or "").startswith(("counter:", "operator:"))
 
 
 def _seen(agent: User, identifier: str) -> Request:

@@ -6,6 +6,7 @@ database and fails when a new table is missing. History goes last: it would othe
 
 REACH = (
     "documents_documentgrant",
+    "documents_careline",
     "documents_result",
     "documents_document",
     "documents_submissionset",

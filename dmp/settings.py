@@ -157,6 +157,7 @@ CELERY_TASK_ALWAYS_EAGER = TESTING
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "Europe/Paris"
+CELERY_BEAT_SYNC_EVERY = 1  # what ran is known at once: manage.py health reads it
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "patients.tasks.send_notices", "schedule": 30.0},
@@ -167,6 +168,11 @@ CELERY_BEAT_SCHEDULE = {
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
+    "read-the-insurer-s-files": {"task": "documents.tasks.feed_reimbursements", "schedule": 300.0},
+    "forget-old-care-lines": {
+        "task": "documents.tasks.forget_old_care_lines",
+        "schedule": crontab(hour=4, minute=10),
+    },
     "forget-ended-sessions": {"task": "access.tasks.forget_ended_sessions", "schedule": crontab(hour=3, minute=40)},
 }
 
@@ -297,6 +303,9 @@ AGE_OF_MAJORITY = 18  # D11
 EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
 BREAK_GLASS_HOURS = 4
+CARE_LINE_MONTHS = int(text("DMP_CARE_LINE_MONTHS", "24"))  # rules.md section 11, 2: 24 months rather than 12
+FEED_DIR = text("DMP_FEED_DIR")
+FEED_QUIET_SECONDS = 60  # a file written to less long ago may still be on its way
 ATTESTATION_HOURS, ESCALATION_HOURS = 24, 72  # a broken glass is attested, else signalled to the operator
 OPERATOR_EMAIL = text("DMP_OPERATOR_EMAIL")  # who is told; empty: the log and the command only
 CONSENT_SECONDS = 120  # silence gives nothing
@@ -408,7 +417,12 @@ UNFOLD = {
         "navigation": [
             {
                 "items": [
-                    {"title": "Trouver une personne", "icon": "search", "link": reverse_lazy("counter_find")},
+                    {
+                        "title": "Trouver une personne",
+                        "icon": "search",
+                        "link": reverse_lazy("counter_find"),
+                        "active": lambda request: not request.path.startswith(("/guichet/demandes/", "/admin/")),
+                    },
                     {"title": "Demandes", "icon": "inbox", "link": reverse_lazy("counter_requests")},
                     {
                         "title": "Tables et comptes",

@@ -1,5 +1,6 @@
 """/api/v1: a professional's own deposits in one dossier, whenever he made them (TD3, D3)."""
 
+import uuid
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -15,8 +16,18 @@ from documents.models import Document
 from fhir import ids
 from fhir.problems import Problem
 from fhir.search import Cursor
+from patients.models_requests import Request as HolderRequest
 
 PAGE = 50
+
+
+class AskedOfAuthor(serializers.Serializer[Any]):
+    """What the holder asks about this document and nobody has answered: it is for its author to do (D10)."""
+
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(["rectification", "document"], help_text="`document` : le supprimer")
+    said = serializers.CharField(help_text="Ce que dit la personne")
+    due_on = serializers.DateField()
 
 
 class Deposit(serializers.Serializer[Any]):
@@ -32,6 +43,7 @@ class Deposit(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     masked = serializers.BooleanField()
     withheld = serializers.BooleanField()
+    requests = AskedOfAuthor(many=True)
 
 
 class Deposits(serializers.Serializer[Any]):
@@ -68,13 +80,19 @@ class OwnDepositsView(Door):
             if cursor := asked.validated_data.get("cursor"):
                 rows = rows.filter(deposited_at__lte=cursor.date).exclude(deposited_at=cursor.date, pk__gte=cursor.id)
             found = list(rows.defer("fhir")[: PAGE + 1])
+            asked_of = _asked(entry.dossier.pk, found)
             entry.trace(detail={"count": min(len(found), PAGE), "own": True})
         last = found[PAGE - 1] if len(found) > PAGE else None
         following = str(Cursor(last.deposited_at, last.pk)) if last else None
-        return Response({"deposits": [_deposit(row) for row in found[:PAGE]], "next": following})
+        return Response({"deposits": [_deposit(row, asked_of) for row in found[:PAGE]], "next": following})
 
 
-def _deposit(row: Document) -> dict[str, Any]:
+def _asked(dossier_id: uuid.UUID, found: list[Document]) -> list[HolderRequest]:
+    rows = HolderRequest.objects.running().filter(dossier_id=dossier_id, concerns__in=[row.pk for row in found])
+    return list(rows.order_by("due_on"))
+
+
+def _deposit(row: Document, asked: list[HolderRequest]) -> dict[str, Any]:
     return {
         "document": f"DocumentReference/{ids.join(row.dossier_id, row.pk)}",
         "unique_id": row.unique_id,
@@ -86,4 +104,9 @@ def _deposit(row: Document) -> dict[str, Any]:
         "version": row.version,
         "masked": row.is_masked,
         "withheld": not row.visible_to_holder,
+        "requests": [
+            {"number": one.on_paper, "kind": one.kind, "said": one.said, "due_on": one.due_on}
+            for one in asked
+            if one.concerns == row.pk
+        ],
     }

@@ -81,7 +81,8 @@ LEADS = {
     Kind.CLOSURE: "Votre dossier est gardé dix ans sans que personne puisse le lire, puis détruit. Vous pouvez le "
     "rouvrir pendant ce temps. Avant de fermer, demandez une copie, et confiez ailleurs vos directives anticipées.",
     Kind.DOCUMENT: "Un document écrit par un professionnel ne peut être supprimé que par lui, pour un motif "
-    "légitime. Ce que vous avez ajouté vous-même, vous le supprimez sans rien demander.",
+    "légitime : votre demande lui est montrée dans son logiciel. Ce que vous avez ajouté vous-même, vous le "
+    "supprimez sans rien demander.",
     Kind.DESTRUCTION: "Pour que tout soit détruit sans attendre dix ans. Rien n'est fait avant trente jours, pendant "
     "lesquels vous pouvez annuler.",
     Kind.CONTEST: "Vous n'êtes pas d'accord avec une réponse ou avec ce qui a été fait de votre dossier.",

@@ -13,10 +13,13 @@ from guardian.models import UserObjectPermissionBase
 
 from access.models import RunningQuerySet, User
 from audit.scoped import DossierForeignKey, DossierRouted, DossierScoped, history, uuid7
+from documents.care_lines import CareLine, FeedRejection, FeedRun
 from patients.models import Dossier
 
 if TYPE_CHECKING:
     from access.policy import Scope
+
+__all__ = ["CareLine", "FeedRejection", "FeedRun"]  # of documents.care_lines: their tables are of this app
 
 
 class SubmissionSet(DossierScoped):

@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from documents import papers, sweep
+from documents import feed, papers, sweep
 
 log = logging.getLogger(__name__)
 
@@ -29,3 +29,19 @@ def seal_papers() -> None:
     """Every minute: publish the counter's public key, seal the letters that came."""
     papers.publish()
     papers.reseal()
+
+
+@shared_task
+def feed_reimbursements() -> None:
+    """What waits in the drop folder. Another run at work: the next one will see. Logs counts, never a number."""
+    try:
+        for run in feed.drop_folder():
+            log.info("feed: %d lines, %d added, %d rejected", run.lines, run.added, run.rejected)
+    except feed.Busy:
+        log.info("feed: another one runs")
+
+
+@shared_task
+def forget_old_care_lines() -> None:
+    """Every night: what left the window, and is no longer shown, leaves the table."""
+    log.info("care lines: %d left the window", feed.forget_old())

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from documents import views, views_mask, views_opening, views_own, views_preview
+from documents import views, views_care, views_mask, views_opening, views_own, views_preview
 
 app_name = "documents"
 urlpatterns = [
     path("", views.documents, name="list"),
     path("chercher/", views.search, name="search"),
+    path("soins-rembourses/", views_care.care, name="care"),
     path("ajouter/", views_own.add, name="add"),
     path("<uuid:document_id>/", views.document, name="document"),
     path("<uuid:document_id>/fichier/", views.file, name="file"),

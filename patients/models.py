@@ -329,6 +329,7 @@ class Notice(DossierScoped):
         DOCUMENT_SHOWN = "document_shown", "Un document est maintenant visible dans votre dossier"
         MAJORITY = "majority", "Vous êtes majeur : votre dossier est à vous"
         CARER = "carer", "Une personne peut vous aider à suivre votre dossier"
+        FIRST_FEED = "first_feed", "Vos soins remboursés sont dans votre dossier"
         CONTEST_ANSWERED = "contest_answered", "Une réponse à votre contestation"
         REQUEST_RECEIVED = "request_received", "Votre demande est enregistrée"
         REQUEST_MOVED = "request_moved", "Votre demande avance"

@@ -32,7 +32,7 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", "annulée"
 
 
-# From which state to which. The trigger of migration 0003 says the same (a test compares them).
+# From which state to which. The trigger of migration 0004 says the same (a test compares them).
 STEPS: dict[str, tuple[str, ...]] = {
     State.RECEIVED: (State.IN_PROGRESS, State.CANCELLED),
     State.IN_PROGRESS: (State.INCOMPLETE, State.ACCEPTED, State.REFUSED, State.CANCELLED),

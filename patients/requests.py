@@ -20,6 +20,8 @@ from patients import codes, deadlines, notices
 from patients.models import Channel, Dossier, Notice
 from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
 
+MOST = 20  # running at once, of one dossier
+
 
 class Gone(Exception):
     """No such request in this dossier."""
@@ -76,12 +78,12 @@ def _check(dossier: Dossier, asked: Asked) -> None:
         raise ValidationError("Cette date d'arrivée est dans l'avenir.", code="arrived")
     if not dossier.is_open and asked.kind in (Kind.CLOSURE, Kind.DOCUMENT):
         raise ValidationError("Ce dossier est déjà fermé : personne ne le lit plus.", code="closed")
-    if asked.kind in ONE_AT_A_TIME or asked.concerns is not None:
-        rows = Request.objects.running().filter(dossier=dossier, kind=asked.kind, concerns=asked.concerns)
-        if known := rows.first():
-            raise ValidationError(
-                f"Cette demande est déjà enregistrée, sous le numéro {known.on_paper}.", code="known"
-            )
+    running = Request.objects.running().filter(dossier=dossier)
+    if running.count() >= MOST:
+        raise ValidationError(f"{MOST} demandes attendent déjà une réponse : il faut les finir d'abord.", code="most")
+    same = running.filter(kind=asked.kind, concerns=asked.concerns)
+    if (asked.kind in ONE_AT_A_TIME or asked.concerns is not None) and (known := same.first()):
+        raise ValidationError(f"Cette demande est déjà enregistrée, sous le numéro {known.on_paper}.", code="known")
 
 
 def of(dossier_id: uuid.UUID, request_id: uuid.UUID) -> Request:

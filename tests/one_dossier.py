@@ -19,6 +19,7 @@ from sqlglot import exp
 from audit import schema
 
 ROOT = Path(__file__).resolve().parents[1]
+MUTANT = re.compile(r"^x(?:ǁ\w+ǁ)?_(\w+)__mutmut_\w+$")  # how mutmut names a function it changes
 PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
@@ -44,8 +45,17 @@ ACROSS = {
     "access/request_reminders.py:due": "deadlines that come near: an index holds what runs",
     "archival/carry_out.py:ready": "what was accepted and waits to be done: the same index; each is then locked",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
+    "audit/proofs.py:_holed": "the whole trail, every dossier's ranks: the operator's proof",
+    "audit/proofs.py:verify": "the same, every leaf",
+    "audit/management/commands/trail.py:handle": "the same: how many there are",
+    "audit/management/commands/traces_of.py:handle": "what one professional did: asked of the operator, traced",
+    "dmp/backups.py:_count": "how many rows a backup holds",
+    "dmp/health.py:_notices": "the outbox, whatever the dossier: its own index",
+    "dmp/management/commands/drill_check.py:handle": "documents drawn at random from a restored backup",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/papers.py:reseal": "letters that wait for their dossier's key: an index holds them alone",
+    "documents/feed.py:_merge": "a file of the insurer names thousands of persons: found by key, merged as a set",
+    "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
     "documents/sweep.py:sweep": "every night, every file against every row",
     "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
@@ -175,7 +185,8 @@ def place_of(frame: FrameType | None) -> str:
             if parts[0] == "tests":
                 return ""
             if parts[0] in PRODUCT:
-                return f"{'/'.join(parts)}:{frame.f_code.co_name}"
+                name = MUTANT.sub(r"\1", frame.f_code.co_name)
+                return f"{'/'.join(parts)}:{name}"
         frame = frame.f_back
     return ""
 

@@ -57,6 +57,7 @@ autorisations/equipes/        login    200/200  200/200  404/404  403/403  403/4
 autorisations/equipes/<team_id>/membres/ login    405/422  405/422  405/404  403/403  405/403  405/403
 autorisations/equipes/<team_id>/fin/ login    405/404  405/404  405/404  403/403  405/403  405/403
 documents/                    login     200/405  200/405  404/405  403/403      403/405 403/405
+documents/soins-rembourses/   login     200/405  200/405  404/405  403/403      403/405 403/405
 documents/chercher/           login     405/302  405/302  405/302  403/403      405/302 405/302
 documents/ajouter/            login     200/200  200/200  404/404  403/403      403/403 403/403
 documents/<d>/                login     200/405  404/405  404/405  403/403      403/405 403/405

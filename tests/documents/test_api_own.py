@@ -59,9 +59,11 @@ def test_page_after_page_each_once(api, dossier, doctor):
     assert client.get(url(dossier), {"cursor": "rien"}).status_code == 422
 
 
-def test_it_costs_four_statements(api, dossier, doctor, django_assert_num_queries):
+def test_it_costs_five_statements(api, dossier, doctor, django_assert_num_queries):
     make.DocumentFactory.create_batch(60, dossier=dossier, author_ids=[doctor.idnat])
     client = api(doctor)
     client.get(url(dossier))  # the first sign-in makes the account
-    with django_assert_num_queries(4 + 2):  # account, rights, rows, trace; the savepoint of tests
+    with django_assert_num_queries(
+        5 + 2
+    ):  # account, rights, rows, requests about them, trace; the savepoint of tests
         client.get(url(dossier))

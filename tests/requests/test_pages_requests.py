@@ -126,3 +126,18 @@ def test_a_closed_dossier_may_still_be_copied_and_destroyed_not_closed_again(hol
     assert hers.post(f"{LIST}nouvelle/copie/", {"about_old": ""}).status_code == 302
     assert hers.post(f"{LIST}nouvelle/suppression/", {"agreed": "on"}).status_code == 302
     assert hers.post(f"{LIST}nouvelle/fermeture/", {"agreed": "on"}).status_code == 422
+
+
+def test_the_author_reads_what_is_asked_of_his_document_and_nobody_else_does(hers, dossier, api, agent):
+    author, other = make.ProfessionalFactory(), make.ProfessionalFactory()
+    make.permit(dossier, other)
+    his = make.DocumentFactory(dossier=dossier, author_ids=[author.idnat])
+    make.DocumentFactory(dossier=dossier, author_ids=[other.idnat])
+    hers.post(f"{LIST}nouvelle/document/{his.pk}/", {"said": "Il n'est pas à moi."})
+    row = Request.objects.get(dossier=dossier)
+    door = f"/api/v1/dossiers/{dossier.pk.hex}/depots"
+    said = {"number": row.on_paper, "kind": "document", "said": "Il n'est pas à moi.", "due_on": str(row.due_on)}
+    assert [one["requests"] for one in api(author).get(door).json()["deposits"]] == [[said]]
+    assert [one["requests"] for one in api(other).get(door).json()["deposits"]] == [[]]
+    requests.cancel(dossier.pk, row.pk, by=agent)
+    assert [one["requests"] for one in api(author).get(door).json()["deposits"]] == [[]]

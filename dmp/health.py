@@ -1,0 +1,160 @@
+"""What an operator wants to know at night, each as one line: what is asked, whether it is well, what to do."""
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from kombu.exceptions import KombuError
+
+from audit import partitions
+from dmp.celery import app
+from documents import antivirus, master_keys
+from patients.models import Notice
+
+SKEW = dt.timedelta(minutes=5)  # beyond it no destruction is done either
+FREE = 0.10  # of the disk of the contents
+OLDEST_NOTICE = dt.timedelta(hours=1)
+BEAT_SILENT = dt.timedelta(minutes=5)
+MONTHS_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Answer:
+    name: str
+    well: bool
+    said: str
+
+
+class Ill(Exception):
+    """What is wrong and what to do, in words."""
+
+
+def _databases() -> str:
+    for alias in ("default", "keys"):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    return "dossiers et clés répondent"
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise Ill("en retard sur le code : lancez migrate")
+    return "à jour"
+
+
+def _role() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, has_table_privilege('audit_trace', 'UPDATE'), "
+            "has_table_privilege('audit_trace', 'DELETE') FROM pg_roles WHERE rolname = current_user"
+        )
+        superuser, updates, deletes = cursor.fetchone()
+    if superuser or updates or deletes:
+        raise Ill("ce rôle de la base peut changer les traces : employez dmp_app")
+    return "le rôle de la base ne peut pas changer les traces"
+
+
+def _clocks() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        apart = abs(cursor.fetchone()[0] - timezone.now())
+    if apart > SKEW:
+        raise Ill(f"{int(apart.total_seconds())} s entre cette machine et la base : réglez leurs horloges")
+    return f"{apart.total_seconds():.1f} s d'écart"
+
+
+def _redis() -> str:
+    redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
+    return "répond"
+
+
+def _worker() -> str:
+    if not app.control.ping(timeout=2):
+        raise Ill("aucun ne répond : avis, dépôts de fichiers et purges attendent")
+    return "répond"
+
+
+def _beat() -> str:
+    task = PeriodicTask.objects.filter(name="send-notices").first()
+    last = task.last_run_at if task else None
+    if last is None or timezone.now() - last > BEAT_SILENT:
+        raise Ill("n'a rien lancé depuis cinq minutes : redémarrez-le")
+    return "lance les tâches"
+
+
+def _notices() -> str:
+    waiting = Notice.objects.filter(bucket=0, sent_at=None, created_at__lt=timezone.now() - OLDEST_NOTICE).count()
+    if waiting:
+        raise Ill(f"{waiting} avis attendent depuis plus d'une heure : voyez le serveur de courrier")
+    return "aucun en retard"
+
+
+def _disk() -> str:
+    root = Path(settings.MEDIA_ROOT)
+    usage = shutil.disk_usage(root if root.exists() else root.parent)
+    if usage.free < FREE * usage.total:
+        raise Ill(f"{100 * usage.free // usage.total} % de libre pour les documents : faites de la place")
+    return f"{100 * usage.free // usage.total} % de libre"
+
+
+def _partitions() -> str:
+    ready = partitions.ahead_of(timezone.localdate())
+    if ready < MONTHS_AHEAD:
+        raise Ill(f"{ready} mois d'avance : lancez partitions")
+    return f"{ready} mois d'avance"
+
+
+def _keys() -> str:
+    missing = [version for version in master_keys.counts() if version not in master_keys.master_keys().keys]
+    if missing:
+        raise Ill(
+            f"DMP_MASTER_KEYS n'a pas la version {', '.join(map(str, missing))} : des documents ne s'ouvrent plus"
+        )
+    return "toutes les clés des dossiers ont leur clé maîtresse"
+
+
+def _antivirus() -> str:
+    if not antivirus.configured():
+        return "pas d'antivirus : les documents disent « non analysé »"
+    try:
+        antivirus.scan(b"")
+    except antivirus.Unavailable as error:
+        raise Ill("ne répond pas : les dépôts sont refusés en attendant") from error
+    return "répond"
+
+
+ASKED: dict[str, Callable[[], str]] = {
+    "bases": _databases,
+    "tables": _migrations,
+    "rôle": _role,
+    "horloges": _clocks,
+    "redis": _redis,
+    "exécuteur": _worker,
+    "planificateur": _beat,
+    "avis": _notices,
+    "disque": _disk,
+    "partitions": _partitions,
+    "clés": _keys,
+    "antivirus": _antivirus,
+}
+DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
+
+
+def answers() -> Iterator[Answer]:
+    """Each asked even when another is ill. Never a name, a number or a title."""
+    for name, ask in ASKED.items():
+        try:
+            yield Answer(name, True, ask())
+        except Ill as error:
+            yield Answer(name, False, str(error))
+        except DOWN as error:
+            yield Answer(name, False, f"ne répond pas ({type(error).__name__})")

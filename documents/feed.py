@@ -1,0 +1,199 @@
+"""The feed of the assurance maladie (rules.md section 5): COPY into a staging table, then a merge of sets.
+
+A chunk is one transaction: lines, traces, notices, counts and the place in the file go together, so that a run
+killed anywhere goes on where it was and the same file again changes nothing. The insurer writes and never reads:
+nothing here answers with what a dossier holds.
+"""
+
+import datetime as dt
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from access.registers import UUID7
+from audit import trail
+from audit.trail import Actor, ActorKind, Event
+from documents.care_lines import FeedRejection, FeedRun, window_start
+from documents.feed_lines import Chunk, Reader
+from patients import terms
+from patients.models import Notice
+
+INSURER = Actor(ActorKind.INSURER, "assurance-maladie", "L'assurance maladie", means="fichier")
+LOCK = 0x444D5046  # one feed at a time: two would wait for each other's dossiers
+BATCH = 20_000  # lines that leave the window in one transaction
+
+
+class Busy(Exception):
+    """Another feed runs."""
+
+
+_STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS feed_staging (
+    number bigint, lookup bytea, source text, line text, version int, cancelled boolean, care_date date,
+    paid_date date, kind text, act text, label text, quantity int, provider text, amount int, reimbursed int,
+    protected boolean) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS feed_found (number bigint, dossier_id uuid) ON COMMIT DELETE ROWS"""
+_FOUND = """INSERT INTO feed_found SELECT s.number, i.dossier_id
+FROM feed_staging s JOIN patients_identityindex i ON i.lookup = s.lookup"""
+# Held till the end: a dossier is not closed between the look at its state and what is written into it.
+_HOLD = "SELECT FROM patients_dossier WHERE id IN (SELECT dossier_id FROM feed_found) ORDER BY id FOR SHARE"
+_FATE = """CREATE TEMPORARY TABLE feed_fate ON COMMIT DROP AS
+SELECT s.*, f.dossier_id, CASE
+    WHEN f.dossier_id IS NULL THEN 'unknown' WHEN d.state <> 'open' THEN 'closed'
+    WHEN (s.protected OR s.act = ANY(%(acts)s)) AND p.birth_date > s.care_date - make_interval(years => %(majority)s)
+        THEN 'protected'
+    WHEN s.care_date < %(start)s::date THEN 'old' ELSE 'kept' END AS fate
+FROM feed_staging s LEFT JOIN feed_found f USING (number)
+LEFT JOIN patients_dossier d ON d.id = f.dossier_id LEFT JOIN patients_patient p ON p.dossier_id = f.dossier_id"""
+# What an earlier version had let in without its flag goes out again.
+_FORGET = """DELETE FROM documents_careline c USING feed_fate f
+WHERE f.fate = 'protected' AND (c.dossier_id, c.source, c.line) = (f.dossier_id, f.source, f.line)"""
+_FIRST = f"""INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
+SELECT {UUID7}, p.dossier_id, %(kind)s::text, p.email, 0, %(now)s::timestamptz, 0 FROM patients_patient p
+WHERE p.email <> '' AND p.dossier_id IN (SELECT dossier_id FROM feed_fate WHERE fate = 'kept')
+    AND NOT EXISTS (SELECT FROM documents_careline c WHERE c.dossier_id = p.dossier_id)
+    AND NOT EXISTS (SELECT FROM patients_notice n WHERE n.dossier_id = p.dossier_id AND n.kind = %(kind)s::text)"""  # noqa: S608
+_TOLD = ("care_date", "paid_date", "kind", "act", "label", "quantity", "provider", "amount", "reimbursed")
+_EMPTY = {"act": "''", "label": "''", "provider": "''", "quantity": "0", "amount": "0", "reimbursed": "0"}
+_SAID = ", ".join(f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END" if one in _EMPTY else one for one in _TOLD)
+_MERGE = f"""WITH latest AS (
+    SELECT DISTINCT ON (dossier_id, source, line) * FROM feed_fate WHERE fate = 'kept'
+    ORDER BY dossier_id, source, line, version DESC, number DESC),
+merged AS (
+    INSERT INTO documents_careline AS known (id, dossier_id, source, line, version, cancelled, {", ".join(_TOLD)})
+    SELECT {UUID7}, dossier_id, source, line, version, cancelled, {_SAID} FROM latest
+    ON CONFLICT (dossier_id, source, line) DO UPDATE SET version = excluded.version,
+        cancelled = excluded.cancelled, {", ".join(f"{one} = excluded.{one}" for one in _TOLD)}
+    WHERE known.version < excluded.version
+    RETURNING dossier_id, xmax = 0 AS added, cancelled)
+SELECT dossier_id, count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added AND NOT cancelled),
+    count(*) FILTER (WHERE NOT added AND cancelled) FROM merged GROUP BY dossier_id"""  # noqa: S608
+
+
+def digest_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def feed(path: Path, *, progress: Callable[[FeedRun], None] = lambda run: None) -> FeedRun:
+    """Merge a file, from where an earlier run of the same file stopped. Raises `WrongFile`, `Busy`."""
+    digest, reader = digest_of(path), Reader(path)
+    with _alone():
+        run, _ = FeedRun.objects.get_or_create(
+            digest=digest, defaults={"name": path.name[:200], "size": path.stat().st_size}
+        )
+        if run.finished_at is None:
+            for chunk in _ahead(reader.chunks(run.offset, run.lines)):
+                _merge(run, chunk)
+                progress(run)
+            run.finished_at = timezone.now()
+            run.save(update_fields=["finished_at"])
+    return run
+
+
+def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The next chunk is read while PostgreSQL merges this one."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
+
+
+def rehearse(path: Path, *, progress: Callable[[Chunk], None] = lambda chunk: None) -> Iterator[Chunk]:
+    """What would be read and what refused: nothing is written, no dossier is looked at."""
+    for chunk in Reader(path).chunks():
+        progress(chunk)
+        yield chunk
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            raise Busy("Une autre alimentation est en cours : attendez qu'elle finisse.")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _merge(run: FeedRun, chunk: Chunk) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
+        with cursor.copy("COPY feed_staging FROM STDIN") as copy:
+            copy.write("\n".join(chunk.rows) + "\n" if chunk.rows else "")
+        cursor.execute(_FOUND)
+        cursor.execute(_HOLD)
+        acts = sorted(terms.table("protected_acts"))
+        cursor.execute(_FATE, {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY})
+        cursor.execute("SELECT fate, count(*) FROM feed_fate GROUP BY fate")
+        fates: dict[str, int] = dict(cursor.fetchall())
+        cursor.execute(_FORGET)
+        cursor.execute(_FIRST, {"kind": Notice.Kind.FIRST_FEED, "now": timezone.now()})
+        cursor.execute(_MERGE)
+        merged: list[tuple[uuid.UUID, int, int, int]] = cursor.fetchall()
+        trail.record_each(
+            Event.CARE_FED,
+            by=INSURER,
+            details={row[0]: {"added": row[1], "changed": row[2], "cancelled": row[3]} for row in merged},
+            ground="feeding",
+        )
+        _note(run, chunk, fates, [sum(column) for column in list(zip(*merged, strict=True))[1:]] or [0, 0, 0])
+        FeedRejection.objects.bulk_create(
+            [FeedRejection(run=run, number=number, reason=reason) for number, reason in chunk.rejected],
+            batch_size=5000,
+        )
+
+
+def _note(run: FeedRun, chunk: Chunk, fates: dict[str, int], done: list[int]) -> None:
+    added, changed, cancelled = done
+    run.offset, run.lines = chunk.offset, run.lines + chunk.lines
+    run.added, run.changed, run.cancelled = run.added + added, run.changed + changed, run.cancelled + cancelled
+    run.same += fates.get("kept", 0) - sum(done)
+    for fate in ("unknown", "closed", "protected", "old"):
+        setattr(run, fate, getattr(run, fate) + fates.get(fate, 0))
+    run.rejected += len(chunk.rejected)
+    run.save()
+
+
+def forget_old() -> int:
+    """Remove what left the window, a batch at a time; it was no longer shown."""
+    count = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM documents_careline WHERE (dossier_id, id) IN (SELECT dossier_id, id FROM "
+                "documents_careline WHERE care_date < %s LIMIT %s)",
+                [window_start(), BATCH],
+            )
+            count += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                return count
+
+
+def drop_folder() -> Iterator[FeedRun]:
+    """Each file of `FEED_DIR` that nobody writes any more, oldest first; read, it goes to `lus/`."""
+    if not settings.FEED_DIR:
+        return
+    folder = Path(settings.FEED_DIR)
+    done = folder / "lus"
+    done.mkdir(exist_ok=True)
+    quiet = dt.timedelta(seconds=settings.FEED_QUIET_SECONDS)
+    files = [path for path in folder.iterdir() if path.suffix in (".csv", ".ndjson") and path.is_file()]
+    for path in sorted(files, key=lambda path: path.stat().st_mtime):
+        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+        if timezone.now() - written < quiet:
+            continue
+        run = feed(path)
+        os.replace(path, done / path.name)
+        yield run

@@ -1,0 +1,280 @@
+"""The feed of the assurance maladie: in once, corrected, cancelled; what may not be kept is not."""
+
+import datetime as dt
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from audit import trail
+from audit.models import Trace
+from documents import feed
+from documents.care_lines import CareLine, FeedRejection, FeedRun
+from documents.tasks import feed_reimbursements, forget_old_care_lines
+from patients.models import IdentityIndex, Notice
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
+TEST_OID = "1.2.250.1.213.1.4.10"
+NAMES = ["organisme", "ligne", "version", "matricule", "oid", "annulation", "date_soins", "date_paiement"]
+NAMES += ["nature", "acte", "libelle", "quantite", "praticien", "montant", "rembourse", "protege"]
+
+
+@pytest.fixture(autouse=True)
+def _at_noon(time_machine):
+    time_machine.move_to(NOON, tick=False)
+
+
+@pytest.fixture
+def dossier(code_tables):
+    return make.DossierFactory()
+
+
+def said(dossier, **more):
+    """One line as the insurer writes it."""
+    line = {
+        "organisme": "691", "ligne": "1", "version": "1", "matricule": dossier.patient.ins.matricule, "oid": TEST_OID,
+        "annulation": "0", "date_soins": "2026-10-02", "date_paiement": "2026-10-09", "nature": "consultation",
+        "acte": "G", "libelle": "Consultation", "quantite": "1", "praticien": "DR PAUL MOREL", "montant": "3000",
+        "rembourse": "2100", "protege": "0",
+    }  # fmt: skip
+    return line | {name: str(value) for name, value in more.items()}
+
+
+@pytest.fixture
+def write(tmp_path):
+    made = iter(range(99))
+
+    def written(*lines, name=None, header=NAMES):
+        path = tmp_path / (name or f"{next(made)}.csv")
+        if path.suffix == ".ndjson":
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        else:
+            rows = [";".join(header), *(line if isinstance(line, str) else ";".join(line.values()) for line in lines)]
+            path.write_text("\n".join(rows) + "\n")
+        return path
+
+    return written
+
+
+def shown():
+    return list(CareLine.objects.shown().values_list("line", "version", "amount"))
+
+
+def test_a_line_goes_into_the_dossier_of_its_number_and_leaves_a_trace(dossier, write):
+    run = feed.feed(write(said(dossier)))
+    line = CareLine.objects.get(dossier=dossier)
+    assert (line.kind, line.label, line.provider) == ("consultation", "Consultation", "DR PAUL MOREL")
+    assert (line.amount, line.reimbursed, line.care_date) == (3000, 2100, dt.date(2026, 10, 2))
+    assert (run.lines, run.added, run.rejected) == (1, 1, 0)
+    trace = Trace.objects.get(dossier_id=dossier.pk)
+    assert (trace.event, trace.actor_kind, trace.detail["added"]) == ("care_fed", "insurer", 1)
+    assert trail.broken([trace]) == []
+
+
+def test_both_forms_say_the_same(dossier, write):
+    feed.feed(write(said(dossier, ligne=1)))
+    feed.feed(write(said(dossier, ligne=2) | {"montant": 3000}, name="a.ndjson"))
+    one, two = CareLine.objects.order_by("line").values("kind", "act", "label", "amount", "reimbursed", "provider")
+    assert one == two
+
+
+def test_the_same_file_again_changes_nothing_and_the_same_line_elsewhere_neither(dossier, write):
+    path = write(said(dossier))
+    feed.feed(path)
+    feed.feed(path)
+    run = feed.feed(write(said(dossier), said(dossier)))
+    assert (run.added, run.changed, run.same) == (0, 0, 2)
+    assert (CareLine.objects.count(), Trace.objects.about(dossier.pk).count()) == (1, 1)
+
+
+def test_a_later_version_corrects_and_an_earlier_one_that_comes_late_does_not(dossier, write):
+    feed.feed(write(said(dossier, version=2, montant=4000)))
+    feed.feed(write(said(dossier, version=1, montant=3000)))
+    assert shown() == [("1", 2, 4000)]
+    run = feed.feed(write(said(dossier, version=3, montant=5000), said(dossier, version=4, montant=6000)))
+    assert (shown(), run.changed) == ([("1", 4, 6000)], 1)
+
+
+def test_a_cancelled_line_is_shown_no_more_keeps_nothing_and_does_not_come_back(dossier, write):
+    first = said(dossier)
+    feed.feed(write(first))
+    assert feed.feed(write(said(dossier, version=2, annulation=1))).cancelled == 1
+    feed.feed(write(first, said(dossier, ligne=9)))
+    assert [line for line, *_ in shown()] == ["9"]
+    gone = CareLine.objects.get(line="1")
+    assert (gone.act, gone.label, gone.provider, gone.amount) == ("", "", "", 0)
+
+
+@pytest.mark.parametrize("marked", [{"protege": 1}, {"acte": "JNJP001"}])
+def test_a_protected_act_of_a_minor_is_never_kept_and_goes_out_if_it_had_come_in(code_tables, write, marked):
+    """Article R1111-50: the assurance maladie's data of such acts reach no parent."""
+    child = make.DossierFactory(minor=True)
+    run = feed.feed(write(said(child, **marked)))
+    assert (run.protected, run.added, CareLine.objects.count()) == (1, 0, 0)
+    feed.feed(write(said(child, ligne=2)))
+    feed.feed(write(said(child, ligne=2, version=2, **marked)))
+    assert not CareLine.objects.exists()
+    assert Trace.objects.about(child.pk).count() == 1  # of the line that was no secret when it came
+
+
+def test_the_same_act_of_an_adult_is_kept(dossier, write):
+    assert feed.feed(write(said(dossier, protege=1))).added == 1
+
+
+def test_a_closed_dossier_is_refused_and_counted(code_tables, write):
+    closed = make.DossierFactory(closed=True)
+    run = feed.feed(write(said(closed)))
+    assert (run.closed, run.added, CareLine.objects.exists()) == (1, 0, False)
+    assert not Trace.objects.about(closed.pk).exists()
+
+
+def test_a_person_without_a_dossier_is_counted_and_leaves_no_number(dossier, write):
+    line = said(dossier)
+    IdentityIndex.objects.all().delete()
+    run = feed.feed(write(line))
+    assert (run.unknown, run.added) == (1, 0)
+    kept = " ".join(map(str, [*FeedRun.objects.values_list(), *FeedRejection.objects.values_list()]))
+    assert line["matricule"] not in kept
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"organisme": ""}, "nécessaires"),
+        ({"ligne": "x" * 41}, "trop long"),
+        ({"libelle": "a\tb"}, "ne s'écrivent pas"),
+        ({"version": "0"}, "bornes"),
+        ({"version": "un"}, "entiers"),
+        ({"montant": "30,00"}, "entiers"),
+        ({"montant": "99999999999"}, "bornes"),
+        ({"matricule": "197023599000285"}, "clé"),
+        ({"oid": "1.2.3"}, "clé"),
+        ({"date_soins": "2026-02-30"}, "date"),
+        ({"date_soins": "0001-01-01"}, "calendrier"),
+        ({"nature": "divination"}, "nature"),
+        ({"annulation": "oui"}, "0 ou 1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.ndjson"])
+def test_a_wrong_line_is_told_by_number_and_reason_and_the_others_go_in(dossier, write, changed, why, name):
+    run = feed.feed(write(said(dossier), said(dossier, ligne=2) | changed, said(dossier, ligne=3), name=name))
+    assert (run.added, run.rejected) == (2, 1)
+    line = FeedRejection.objects.get()
+    assert (line.number, why in line.reason) == (2, True)
+
+
+@pytest.mark.parametrize("line", ["a;b", '"', "\x00"])
+def test_a_line_that_is_no_row_is_refused_alone(dossier, write, line):
+    run = feed.feed(write(line, said(dossier)))
+    assert (run.added, run.rejected) == (1, 1)
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"organisme": []}'])
+def test_a_line_that_is_no_object_is_refused_alone(dossier, tmp_path, line):
+    path = tmp_path / "a.ndjson"
+    path.write_text(f"{line}\n{json.dumps(said(dossier))}\n")
+    run = feed.feed(path)
+    assert (run.added, run.rejected) == (1, 1)
+
+
+def test_what_postgresql_might_read_otherwise_is_kept_as_it_is(dossier, write):
+    feed.feed(write(said(dossier, libelle=r"Soin \N \x41 'a'", praticien=r"\.")))
+    line = CareLine.objects.get()
+    assert (line.label, line.provider) == (r"Soin \N \x41 'a'", r"\.")
+
+
+def test_quoted_cells_may_hold_the_separator(dossier, write):
+    row = ";".join(said(dossier).values()).replace("Consultation", '"Consultation ; suivi"')
+    feed.feed(write(row))
+    assert CareLine.objects.get().label == "Consultation ; suivi"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv"])
+def test_a_file_of_another_form_loads_nothing(write, name):
+    path = write("x", name=name, header=["nom", "prenom"])
+    with pytest.raises(CommandError, match="a\\."):
+        call_command("feed_reimbursements", path, "--apply", stdout=io.StringIO())
+    assert not FeedRun.objects.filter(lines__gt=0).exists()
+
+
+# -- the window, the notice, the run ---------------------------------------------------------------------------
+def test_lines_leave_the_window_by_themselves_then_the_table(dossier, write, time_machine):
+    feed.feed(write(said(dossier, date_soins="2024-11-24"), said(dossier, ligne=2, date_soins="2024-11-23")))
+    assert [line for line, *_ in shown()] == ["1"]
+    time_machine.move_to(NOON + dt.timedelta(days=1), tick=False)
+    assert shown() == []
+    assert CareLine.objects.count() == 1
+    forget_old_care_lines()
+    assert not CareLine.objects.exists()
+
+
+def test_the_first_feed_tells_the_holder_once(dossier, write):
+    feed.feed(write(said(dossier)))
+    feed.feed(write(said(dossier, ligne=2)))
+    assert Notice.objects.filter(dossier=dossier, kind="first_feed").count() == 1
+
+
+def test_killed_between_two_chunks_it_goes_on_where_it_was(dossier, write, monkeypatch):
+    monkeypatch.setattr("documents.feed_lines.CHUNK", 1)  # a line a chunk
+    path = write(*(said(dossier, ligne=n) for n in range(1, 6)))
+    seen = []
+
+    def killed(run):
+        seen.append(run.lines)
+        if len(seen) in (2, 3):
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            feed.feed(path, progress=killed)
+    run = feed.feed(path, progress=killed)
+    assert seen == [1, 2, 3, 4, 5]  # no line twice
+    assert (run.added, run.same, CareLine.objects.count()) == (5, 0, 5)
+    assert run.finished_at == timezone.now()
+
+
+def test_a_chunk_whose_trace_cannot_be_written_is_not_in(dossier, write, monkeypatch):
+    def down(*args, **kwargs):
+        raise trail.TrailDown
+
+    monkeypatch.setattr(trail, "record_each", down)
+    with pytest.raises(trail.TrailDown):
+        feed.feed(write(said(dossier)))
+    assert not CareLine.objects.exists()
+    assert FeedRun.objects.get().offset == 0
+
+
+# -- the doors of the operator ------------------------------------------------------------------------------------
+def test_without_apply_the_command_only_reads(dossier, write, capsys):
+    path = write(said(dossier), said(dossier, ligne=2, nature="x"))
+    with pytest.raises(CommandError, match="1 lignes seraient refusées"):
+        call_command("feed_reimbursements", path)
+    assert "rien n'est écrit" in capsys.readouterr().out
+    assert not FeedRun.objects.exists()
+
+
+def test_the_command_says_what_came_of_it_and_fails_when_a_line_was_refused(dossier, write, capsys, tmp_path):
+    path, report = write(said(dossier), said(dossier, ligne=2, nature="x")), tmp_path / "report.txt"
+    with pytest.raises(CommandError, match="1 lignes refusées"):
+        call_command("feed_reimbursements", path, "--apply", "--report", report)
+    told = capsys.readouterr()
+    assert "2 lignes lues ; 1 ajoutées, 1 refusées." in told.out
+    assert report.read_text() == f"{path.name}, ligne 2 : La nature n'est pas une de celles de la notice.\n"
+    assert dossier.patient.ins.matricule not in told.out + told.err + report.read_text()
+
+
+def test_the_drop_folder_is_read_when_its_files_are_quiet(dossier, write, tmp_path, settings, time_machine):
+    settings.FEED_DIR = str(tmp_path)
+    path = write(said(dossier))
+    time_machine.move_to(dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) + dt.timedelta(seconds=30))
+    feed_reimbursements()
+    assert not FeedRun.objects.exists()
+    time_machine.shift(dt.timedelta(seconds=60))
+    feed_reimbursements()
+    assert FeedRun.objects.get().added == 1
+    assert [one.name for one in (tmp_path / "lus").iterdir()] == [path.name]
