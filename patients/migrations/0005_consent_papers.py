@@ -11,7 +11,7 @@ from audit.scoped import DistributedPK
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0003_requests'),
+        ('patients', '0004_requests'),
     ]
 
     operations = [
