@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import clear_url_caches
 
-from access.models import ConsentRequest, EmergencyAccess
+from access.models import ConsentRequest, Contest, EmergencyAccess
 from audit import trail
 from audit.models import Trace
 from audit.trail import Event
@@ -78,6 +78,8 @@ def _of(dossier):
     until = dossier.opened_at
     EmergencyAccess.objects.create(dossier=dossier, user=doctor, kind="break_glass", reason=CANARY, until=until)
     ConsentRequest.objects.create(dossier=dossier, user=doctor, reason=CANARY, expires_at=until)
+    read = Trace.objects.about(dossier.pk).latest("seq")
+    Contest.objects.create(dossier=dossier, trace_id=read.pk, reason="Je ne le connais pas.", due_at=until)
     patient = Patient.objects.get(dossier=dossier)
     same = {name: getattr(patient, name) for name in ("oid", "birth_family", "given_names", "birth_date", "sex")}
     return InsuredPerson.objects.create(
@@ -99,9 +101,10 @@ def test_no_address_shows_a_clinical_word_to_an_agent(desk):
     told, asked = [], 0
     with as_the_counter():
         assert "Dossier ouvert" in client.get("/guichet/personne/").content.decode()
-        for route in doors.routes("dmp.urls_backoffice"):
-            path = doors.address(route, cast)
-            for query in ("", f"?q={CANARY[:6]}") if not route.startswith("compte/") else ():
+        routes = [route for route in doors.routes("dmp.urls_backoffice") if not route.startswith("compte/")]
+        contest = f"/admin/access/contest/{Contest.objects.values_list('pk', flat=True).get(dossier=cast.dossier)}"
+        for path in [*(doors.address(route, cast) for route in routes), f"{contest}/change/", f"{contest}/history/"]:
+            for query in ("", f"?q={CANARY[:6]}"):
                 answer = client.get(path + query)
                 asked += 1
                 if answer.status_code >= 500 or said_in(answer):
