@@ -1,16 +1,31 @@
 """The back office: administrative tables only. Nothing is deleted here, and nothing of a document is shown."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients.models import Caisse, OpeningRule, Regime
 
-admin.site.unregister(UserSession)  # it would show where people sign in from, and nobody needs it
+# Where people sign in from, their addresses, their second factors: nobody needs them here.
+admin.site.unregister([UserSession, EmailAddress, Authenticator])
+# The schedule comes from the settings; a task chosen by hand would run with the rights of the worker.
+admin.site.unregister([PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule])
 
 
 class Kept(ModelAdmin):
@@ -33,26 +48,66 @@ class ReadOnly(Kept):
         return False
 
 
+class Reasoned(forms.ModelForm):
+    reason = forms.CharField(
+        label="Pourquoi",
+        max_length=300,
+        help_text="Gardé dans l'historique, avec votre nom.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class Recorded(SimpleHistoryAdmin, Kept):
+    """Who changed what, when and why: a change without its reason is refused.
+
+    History is read here, never put back: a rule of the past is made again, with its author.
+    """
+
+    form = Reasoned
+
+    def get_fields(self, request, obj=None):
+        fields = list(super().get_fields(request, obj))
+        if obj is not None and not self.has_change_permission(request, obj):
+            fields.remove("reason")  # read only: nothing is asked
+        return fields
+
+    def save_model(self, request, obj, form, change):
+        obj._history_user, obj._change_reason = request.user.actor(), self.reason_of(form)
+        obj.save()  # simple-history's own would name the account, not the actor
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None):
+        """Its setting hides the button alone: a form posted to it would put the past back."""
+        if request.method == "POST":
+            raise PermissionDenied
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def reason_of(self, form):
+        return form.cleaned_data["reason"]
+
+
 @admin.register(OpeningRule)
-class OpeningRuleAdmin(SimpleHistoryAdmin, Kept):
+class OpeningRuleAdmin(Recorded):
     list_display = ["regime", "department", "channel", "allowed", "since", "until"]
     list_filter = ["channel", "allowed"]
-    # History is read here, never put back: a rule of the past is made again, with its author.
-    change_history = False
 
 
 @admin.register(CaisseGroupGrant)
-class CaisseGroupGrantAdmin(Kept):
+class CaisseGroupGrantAdmin(Recorded):
     list_display = ["group", "content_object", "permission"]
 
 
 @admin.register(User)
-class UserAdmin(SimpleHistoryAdmin, Kept):
+class UserAdmin(Recorded):
     list_display = ["email", "kind", "is_active"]
     list_filter = ["kind", "is_active"]
     search_fields = ["email"]
-    fields = ["email", "first_name", "last_name", "kind", "is_active", "is_staff", "groups"]
+    fields = ["email", "first_name", "last_name", "kind", "is_active", "is_staff", "groups", "reason"]
     readonly_fields = ["email", "kind"]
+
+    def reason_of(self, form):
+        """The groups too: they are no column of the account, and its history would not tell them."""
+        groups = ", ".join(sorted(group.name for group in form.cleaned_data["groups"])) or "aucun"
+        return f"{super().reason_of(form)} (groupes : {groups})"
 
     def has_add_permission(self, request):
         return False
@@ -84,4 +139,9 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(Kept):
+    """Made, never renamed: the history of who serves which fund names it."""
+
     fields = ["name"]
+
+    def has_change_permission(self, request, obj=None):
+        return False

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,18 +18,24 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
-from access import recovery
+from access import counter_steps, recovery
 from access.models import CaisseGroupGrant, User
 from audit import limits, trail
 from audit.trail import Event
-from patients import dossiers, ins
+from patients import consent_papers, dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
+PAPER, LIVE = "papier", "direct"
+PAPERS = ["carte d'identité", "passeport", "titre de séjour", "permis de conduire"]
 View = Callable[..., HttpResponse]
 
 
@@ -38,7 +45,9 @@ class CounterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            if isinstance(field, forms.BooleanField):
+            if isinstance(field, forms.FileField):
+                field.widget = forms.FileInput(attrs={"class": "border rounded p-2 w-full"})
+            elif isinstance(field, forms.BooleanField):
                 field.widget = UnfoldBooleanWidget()
             elif isinstance(field, forms.ChoiceField):
                 field.widget = UnfoldAdminSelectWidget(choices=field.choices)
@@ -50,10 +59,12 @@ class Find(CounterForm):
     """By the number, or by name and birth date: exact, never by pieces."""
 
     number = forms.CharField(label="Numéro de sécurité sociale (15 chiffres)", required=False, max_length=30)
-    oid = forms.ChoiceField(label="Nature du numéro", choices=list(ins.OIDS.items()), initial=ins.OID_NIR)
     family = forms.CharField(label="ou nom de naissance", required=False, max_length=100)
     birth_date = forms.DateField(
-        label="et date de naissance", required=False, input_formats=["%d/%m/%Y", "%Y-%m-%d"], help_text="31/12/1950"
+        label="et date de naissance",
+        required=False,
+        input_formats=["%d/%m/%Y", "%Y-%m-%d"],
+        help_text="Par exemple 31/12/1950",
     )
     reason = forms.ChoiceField(
         label="Pourquoi",
@@ -67,7 +78,7 @@ class Find(CounterForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if number := data.get("number"):
-            data["ins"] = ins.check(number, data["oid"])
+            data["hashes"] = [bytes.fromhex(one) for one in online.lookups(ins.check(number).matricule)]
         elif not (data.get("family") and data.get("birth_date")):
             raise ValidationError("Donnez le numéro, ou le nom de naissance et la date de naissance.")
         return data
@@ -80,11 +91,37 @@ class Open(CounterForm):
         label="La personne, informée, donne son consentement exprès à l'ouverture",
         error_messages={"required": "Sans consentement exprès, aucun dossier n'est ouvert."},
     )
-    evidence = forms.CharField(label="Numéro du formulaire signé", max_length=200)
+    way = forms.ChoiceField(
+        label="Comment",
+        choices=[(PAPER, "Formulaire signé, que je numérise"), (LIVE, "De vive voix, devant moi, maintenant")],
+    )
+    evidence = forms.CharField(label="Numéro du formulaire signé", max_length=100, required=False)
+    scan = forms.FileField(
+        label="Formulaire numérisé (PDF, JPEG ou PNG, 5 Mo au plus)",
+        required=False,
+        help_text="Il est chiffré à l'arrivée : le guichet ne peut plus le relire.",
+    )
+    seen = forms.ChoiceField(
+        label="De vive voix : pièce d'identité vue",
+        choices=[("", "—"), *((paper, paper.capitalize()) for paper in PAPERS)],
+        required=False,
+    )
     allows_break_glass = forms.BooleanField(
         label="Elle accepte la consultation en urgence (bris de glace)", required=False
     )
     allows_regulation = forms.BooleanField(label="Elle accepte la consultation par le SAMU-Centre 15", required=False)
+
+    def clean_scan(self) -> consent_papers.Scan | None:
+        file = self.cleaned_data["scan"]
+        return consent_papers.read(file.read(consent_papers.LARGEST + 1)) if file else None
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("way") == PAPER and "scan" not in self.errors and not (data.get("evidence") and data.get("scan")):
+            raise ValidationError("Formulaire signé : donnez son numéro et joignez-le, numérisé.")
+        if data.get("way") == LIVE and not data.get("seen"):
+            self.add_error("seen", "De vive voix, voyez d'abord une pièce d'identité.")
+        return data
 
 
 class Contact(CounterForm):
@@ -124,26 +161,39 @@ def served(user: User) -> QuerySet[Caisse]:
 def find(request: HttpRequest) -> HttpResponse:
     request.session.pop(SESSION_KEY, None)
     form = Find(request.POST or None)
-    found: list[InsuredPerson] = []
-    if request.method == "POST" and form.is_valid() and _not_too_many(request, form):
-        found = _search(request, form.cleaned_data)
-        if len(found) == 1:
-            request.session[SESSION_KEY] = bytes(found[0].pk).hex()
-            return redirect("counter_sheet")
-        text = (
-            "Aucune personne trouvée parmi les assurés de vos caisses."
-            if not found
-            else ("Plusieurs personnes répondent : demandez le numéro de sécurité sociale.")
-        )
-        form.add_error(None, text)
-    return show(request, "counter/find.html", form=form, title="Trouver une personne")
+    if request.method == "POST" and form.is_valid() and limited(request, form):
+        wanted = form.cleaned_data
+        return found_or_told(request, form, wanted, by="number" if wanted.get("hashes") else "traits")
+    return _ask(request, form)
 
 
-def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]:
+def _ask(request: HttpRequest, form: forms.Form) -> HttpResponse:
+    more = {"has_reader": bool(settings.CARD_READER), "has_service": bool(settings.INS_SERVICE)}
+    return show(request, "counter/find.html", form=form, title="Trouver une personne", **more)
+
+
+def found_or_told(request: HttpRequest, form: forms.Form, wanted: dict[str, Any] | None, *, by: str) -> HttpResponse:
+    """The sheet of the one person who answers; else the search again, with what was wrong."""
+    found = _search(request, wanted, by) if wanted is not None else []
+    if len(found) == 1:
+        request.session[SESSION_KEY] = bytes(found[0].pk).hex()
+        return redirect("counter_sheet")
+    if wanted is not None and not found:
+        form.add_error(None, "Aucune personne trouvée parmi les assurés de vos caisses.")
+    elif found:
+        form.add_error(None, "Plusieurs personnes répondent : demandez le numéro de sécurité sociale.")
+    if isinstance(form, Find):
+        return _ask(request, form)
+    for error in form.non_field_errors():
+        messages.error(request, str(error))
+    return redirect("counter_find")
+
+
+def _search(request: HttpRequest, wanted: dict[str, Any], by: str) -> list[InsuredPerson]:
     agent = agent_of(request)
     people = InsuredPerson.objects.filter(caisse__in=served(agent))
-    if number := wanted.get("ins"):
-        people = people.filter(pk=number.lookup)
+    if hashes := wanted.get("hashes"):
+        people = people.filter(pk__in=hashes)
     else:
         people = people.filter(birth_family__iexact=wanted["family"], birth_date=wanted["birth_date"])
     found = list(people.select_related("caisse", "regime")[:2])
@@ -154,17 +204,21 @@ def _search(request: HttpRequest, wanted: dict[str, Any]) -> list[InsuredPerson]
             dossier_id=None,
             allowed=len(found) == 1,
             reason=wanted["reason"],
-            detail={"by": "number" if wanted.get("ins") else "traits", "found": len(found)},
+            detail={"by": by, "found": len(found)},
         )
     return found
 
 
-def _not_too_many(request: HttpRequest, form: Find) -> bool:
+def limited(request: HttpRequest, form: forms.Form) -> bool:
     """A counter looks for one person at a time: a program that tries numbers is stopped."""
-    done = limits.recent(Event.IDENTITY_SEARCHED, agent_of(request).actor(), dt.timedelta(minutes=1))
-    if done < SEARCHES_A_MINUTE:
+    return limited_to(request, form, Event.IDENTITY_SEARCHED, SEARCHES_A_MINUTE, "Trop de recherches en une minute")
+
+
+def limited_to(request: HttpRequest, form: forms.Form, event: Event, most: int, said: str) -> bool:
+    """Whether this agent did it less than `most` times in the last minute, as the trail says."""
+    if limits.recent(event, agent_of(request).actor(), dt.timedelta(minutes=1)) < most:
         return True
-    form.add_error(None, "Trop de recherches en une minute : attendez un peu.")
+    form.add_error(None, f"{said} : attendez un peu.")
     return False
 
 
@@ -203,9 +257,12 @@ def sheet(request: HttpRequest) -> HttpResponse:
         title=str(person),
         person=person,
         number_end=person.ins.matricule[-5:],
+        provisional=person.ins.is_provisional,
         dossier=dossier,
         accounts=recovery.accounts_of(dossier.pk) if dossier else [],
         days_left=(due - today).days if due else None,
+        destroyed_on=due,
+        steps=counter_steps.steps(person, dossier) if dossier and dossier.is_open else None,
         ways=ways,
         rule=dossiers.may_open(person, Channel.COUNTER, today),
     )
@@ -223,19 +280,30 @@ def open_dossier(request: HttpRequest) -> HttpResponse:
     if rule := dossiers.may_open(person, Channel.COUNTER, timezone.localdate()):
         messages.error(request, rule.note or "Ce régime ne permet pas l'ouverture au guichet aujourd'hui.")
         return redirect("counter_sheet")
-    form = Open(request.POST or None)
+    form = Open(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        agreement = Agreement("holder", data["evidence"], Channel.COUNTER)
-        switches = {name: data[name] for name in ("allows_break_glass", "allows_regulation")}
         try:
-            dossiers.open_for(person, agreement=agreement, by=agent_of(request).actor(), **switches)
+            _open(person, form.cleaned_data, agent_of(request))
         except AlreadyThere:
             messages.error(request, "Cette personne a déjà un dossier.")
+        except ValidationError as error:
+            form.add_error(None, error)
         else:
             messages.success(request, "Le dossier est ouvert.")
-        return redirect("counter_sheet")
+        if not form.errors:
+            return redirect("counter_sheet")
     return show(request, "counter/open.html", form=form, person=person, title="Ouvrir le dossier")
+
+
+def _open(person: InsuredPerson, said: dict[str, Any], agent: User) -> None:
+    """The dossier and its signed paper together, or nothing."""
+    evidence = said["evidence"] if said["way"] == PAPER else f"de vive voix, {said['seen']}"
+    switches = {name: said[name] for name in ("allows_break_glass", "allows_regulation")}
+    with transaction.atomic():
+        agreement = Agreement("holder", evidence, Channel.COUNTER)
+        dossier = dossiers.open_for(person, agreement=agreement, by=agent.actor(), **switches)
+        if said["way"] == PAPER:
+            consent_papers.keep(dossier.pk, dossier.opening_consent_id, said["scan"])
 
 
 @page

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from access import recovery
-from access.counter import CounterForm, agent_of, dossier_of, page, person_of, show
+from access.counter import PAPERS, CounterForm, agent_of, dossier_of, page, person_of, show
 from access.models import Representation, User
 from access.tasks import write_access_letter
 from audit import limits
@@ -22,7 +22,6 @@ from patients import codes
 
 GIVEN_A_MINUTE = 5
 HANDED, POSTED = "remis", "courrier"
-PAPERS = ["carte d'identité", "passeport", "titre de séjour", "permis de conduire"]
 
 
 class GiveBack(CounterForm):

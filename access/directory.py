@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from access.models import Professional
-from access.opening import plain
 from access.words import polite
 from patients import terms
+from patients.names import plain
 
 SHOWN = 20
 SHORTEST = 3  # letters of a name

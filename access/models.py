@@ -514,6 +514,8 @@ class CaisseGroupGrant(GroupObjectPermissionBase):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     content_object = models.ForeignKey(Caisse, models.CASCADE, related_name="group_grants")
 
+    history = history()
+
     class Meta(GroupObjectPermissionBase.Meta):
         abstract = False
         verbose_name = "groupe servant une caisse"

@@ -1,6 +1,5 @@
 """Opening by a professional or a pharmacy: the insured persons' register says who, a rule says whether."""
 
-import unicodedata
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from audit.trail import Actor, Event
 from patients import dossiers, ins
 from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Channel, Dossier, InsuredPerson
+from patients.names import plain
 from patients.replies import Sending
 
 PHARMACIST = "21"
@@ -72,12 +72,6 @@ def same_person(person: InsuredPerson, asked: dict[str, Any]) -> bool:
         and person.birth_date == asked["birth_date"]
         and person.sex == asked["sex"]
     )
-
-
-def plain(text: str) -> str:
-    """Capitals without accents; hyphens and apostrophes as spaces, as the INS traits are written."""
-    letters = unicodedata.normalize("NFKD", text).upper()
-    return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
 
 
 def _refuse(by: Actor, dossier_id: uuid.UUID | None, ground: str) -> None:

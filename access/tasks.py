@@ -16,7 +16,7 @@ from access import addresses, attestations, persons, recovery, request_reminders
 from access.models import User
 from audit.scoped import uuid7
 from fhir import ids
-from patients import codes, letters
+from patients import codes, letters, text_messages
 
 
 def site() -> str:
@@ -90,6 +90,16 @@ def send_address_changed(former: str, token: str) -> None:
     context = {"portal": settings.PORTAL_URL, "token": token}
     text = render_to_string("emails/address_changed.txt", context)
     send_mail("L'adresse e-mail de votre compte a changé", text, None, [former])
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=3)
+def send_contact_code(kind: str, to: str, code: str) -> None:
+    """The code that the person reads out to the agent who is with her."""
+    text = render_to_string("emails/contact_code.txt", {"code": code})
+    if kind == "email":
+        send_mail("Votre code au guichet", text, None, [to])
+    elif (gateway := text_messages.gateway()) is not None:
+        gateway.send(to, f"Code pour votre guichet : {code}. Il sert dix minutes.")
 
 
 @shared_task

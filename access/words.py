@@ -91,6 +91,9 @@ ACTS: dict[str, Act] = {
     Event.SHEET_READ: Act("consulté la fiche d'identité", "consulter la fiche d'identité"),
     Event.IDENTITY_SEARCHED: Act("recherché cette identité", "rechercher cette identité"),
     Event.CONTACT_CHANGED: Act("changé {setting}", "changer {setting}"),
+    Event.CONTACT_CODE_SENT: Act(
+        "envoyé un code pour vérifier une adresse ou un téléphone", "vérifier une adresse ou un téléphone"
+    ),
     Event.EMERGENCY_CHANGED: Act("changé {setting}", "changer {setting}"),
     Event.REPRESENTATION_ADDED: Act("enregistré un représentant légal", "enregistrer un représentant légal"),
     Event.OPENING_ASKED: Act(

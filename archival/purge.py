@@ -26,6 +26,7 @@ REACH = (
     "patients_notice",
     "patients_patient",
     "patients_identityindex",
+    "patients_consentpaper",
     "patients_consent",
     "patients_dossier",
     "documents_historicaldocumentgrant",

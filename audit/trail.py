@@ -108,6 +108,7 @@ class Event(StrEnum):
     SHEET_READ = "sheet_read"
     IDENTITY_SEARCHED = "identity_searched"
     CONTACT_CHANGED = "contact_changed"
+    CONTACT_CODE_SENT = "contact_code_sent"
     EMERGENCY_CHANGED = "emergency_changed"
     REPRESENTATION_ADDED = "representation_added"
     REPRESENTATION_ENDED = "representation_ended"

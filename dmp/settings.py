@@ -255,6 +255,12 @@ DEMO_ISSUER_DIR = text("DMP_DEMO_ISSUER_DIR")
 CERTIFICATE_PERSONS = text("DMP_CERTIFICATE_PERSONS")
 CERTIFICATE_STRUCTURES = text("DMP_CERTIFICATE_STRUCTURES")
 
+# -- the counter: what a site plugs in (docs/counter.md); empty: the page does not offer it -----------------
+INS_SERVICE = text("DMP_INS_SERVICE", "patients.insi.Demonstration" if DEMO else "")
+CARD_READER = text("DMP_CARD_READER", "patients.vitale.FromFile" if DEMO else "")
+CARD_FILE = text("DMP_CARD_FILE", str(BASE_DIR / "patients" / "demo" / "card.json"))
+TEXT_MESSAGES = text("DMP_TEXT_MESSAGES", "patients.text_messages.ToFiles" if DEMO else "")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "access.certificates.CertificateAuthentication",
@@ -370,6 +376,7 @@ if TLS:
     CSRF_COOKIE_SECURE = True
 
 SIMPLE_HISTORY_DATE_INDEX = False
+SIMPLE_HISTORY_REVERT_DISABLED = True  # the admin shows the past, it never puts it back
 SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 
 LOGGING = {

@@ -1,4 +1,4 @@
-"""Letters that came by post: sealed by the counter to the service's public key, here with the dossier's own key.
+"""Letters by post and signed consents: sealed by the counter to the service, here with the dossier's own key.
 
 Once under the dossier's key a letter dies with it, as documents do. The counter can do neither step: it has no master
 key, and its database role does not read what it wrote.
@@ -13,10 +13,11 @@ from django.db import transaction
 
 from documents import antivirus, content, keys, sandbox, vault
 from patients import sealing
-from patients.models_requests import LetterKey, RequestPaper
+from patients.models import ConsentPaper, LetterKey, RequestPaper
 
 log = logging.getLogger(__name__)
 BATCH = 50
+Paper = RequestPaper | ConsentPaper
 
 
 def publish() -> None:
@@ -26,22 +27,23 @@ def publish() -> None:
 
 
 def reseal() -> int:
-    """Inspect the letters that wait, and seal them with their dossier's key. A file that is not what it says goes."""
+    """Inspect the papers that wait, and seal them with their dossier's key. A file that is not what it says goes."""
     done = 0
-    waiting = RequestPaper.objects.filter(seal=RequestPaper.Seal.SERVICE).order_by("added_at")
-    for dossier_id, paper_id in list(waiting.values_list("dossier_id", "pk")[:BATCH]):
-        try:
-            with transaction.atomic():
-                done += _reseal(dossier_id, paper_id)
-        except (antivirus.Unavailable, sandbox.NotStarted):
-            log.warning("letters: the inspection is not available, %s left for the next round", waiting.count())
-            break
+    for kind in (RequestPaper, ConsentPaper):
+        waiting = kind.objects.filter(seal=kind.Seal.SERVICE).order_by("added_at")
+        for dossier_id, paper_id in list(waiting.values_list("dossier_id", "pk")[:BATCH]):
+            try:
+                with transaction.atomic():
+                    done += _reseal(kind, dossier_id, paper_id)
+            except (antivirus.Unavailable, sandbox.NotStarted):
+                log.warning("papers: the inspection is not available, %s left for the next round", waiting.count())
+                return done
     return done
 
 
-def _reseal(dossier_id: uuid.UUID, paper_id: uuid.UUID) -> int:
-    rows = RequestPaper.objects.select_for_update(of=("self",), skip_locked=True)
-    row = rows.filter(dossier_id=dossier_id, pk=paper_id, seal=RequestPaper.Seal.SERVICE).first()
+def _reseal(kind: type[Paper], dossier_id: uuid.UUID, paper_id: uuid.UUID) -> int:
+    rows = kind.objects.select_for_update(of=("self",), skip_locked=True)
+    row = rows.filter(dossier_id=dossier_id, pk=paper_id, seal=kind.Seal.SERVICE).first()
     if row is None:
         return 0
     try:
@@ -50,20 +52,20 @@ def _reseal(dossier_id: uuid.UUID, paper_id: uuid.UUID) -> int:
     except (sealing.Unopened, KeyError):
         # A master key is missing here, or the row was forged: kept as it came, for who brings the key back.
         log.error("letters: one does not open with the master keys of this process")
-        row.seal = RequestPaper.Seal.REFUSED
+        row.seal = kind.Seal.REFUSED
     except content.Inadmissible:
         log.warning("letters: one file was refused")
-        row.seal, row.sealed = RequestPaper.Seal.REFUSED, b""
+        row.seal, row.sealed = kind.Seal.REFUSED, b""
     else:
-        row.seal = RequestPaper.Seal.DOSSIER
+        row.seal = kind.Seal.DOSSIER
         row.sealed = b"".join(vault.seal(keys.make(dossier_id), paper_id, [letter]))
     row.save(update_fields=["seal", "sealed"])
     return 1
 
 
-def read(row: RequestPaper) -> bytes:
+def read(row: Paper) -> bytes:
     """Raises `vault.Unreadable`, also while the letter still waits for the dossier's key."""
-    if row.seal != RequestPaper.Seal.DOSSIER:
+    if row.seal != row.Seal.DOSSIER:
         raise vault.Unreadable("Cette lettre n'est pas encore rangée, ou son fichier a été refusé.")
     return b"".join(vault.unseal(keys.of(row.dossier_id), row.pk, io.BytesIO(bytes(row.sealed))))
 

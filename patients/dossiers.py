@@ -164,8 +164,10 @@ def _create(
 CONTACTS = ("email", "phone", "address", "postal_code")
 
 
-def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor) -> list[str]:
+def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor, proven: str = "") -> list[str]:
     """Where the holder is reached, as she said it at the counter: the names of what changed, never the identity.
+
+    `proven`: the one she proved hers by a code; that is traced, even when nothing changes.
 
     The trace says which contacts changed; their values stand in the history alone.
     """
@@ -178,7 +180,10 @@ def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor)
         if changed:
             patient._history_user = by  # type: ignore[attr-defined]
             patient.save(update_fields=changed)
-            detail = {"setting": "contacts", "changed": changed}
+        if changed or proven:
+            detail: dict[str, object] = {"setting": "contacts", "changed": changed}
+            if proven:
+                detail["proven"] = proven
             trail.record(Event.CONTACT_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
     return changed
 

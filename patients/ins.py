@@ -41,6 +41,11 @@ class Ins:
         return nir.is_valid(self.matricule)
 
     @property
+    def is_provisional(self) -> bool:
+        """A number given before the NIR: NIA, whose first digit is 7 or 8 (rules.md section 8)."""
+        return self.oid == OID_NIA or self.matricule[:1] in ("7", "8")
+
+    @property
     def lookup(self) -> bytes:
         """The keyed hash under which this identity is found: 32 bytes."""
         return hmac.digest(_key(b"lookup"), f"{self.oid}|{self.matricule}".encode(), sha256)

@@ -381,4 +381,5 @@ def identity_of(lookup: bytes) -> uuid.UUID | None:
     return IdentityIndex.objects.filter(lookup=lookup).values_list("dossier_id", flat=True).first()
 
 
+from patients.models_consent_papers import ConsentPaper  # noqa: E402, F401
 from patients.models_requests import LetterKey, Request, RequestPaper  # noqa: E402, F401 (their tables are this app's)

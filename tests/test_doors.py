@@ -178,6 +178,10 @@ guichet/demandes/<identifier>/ login    login   login   login   login        404
 guichet/demandes/<identifier>/<name>/ login login login login   login        404/405 404/405
 guichet/acces/                login     login   login   login   login        302/302 302/302
 guichet/representants/        login     login   login   login   login        302/302 302/302
+guichet/carte/                login     login   login   login   login        405/302 405/302
+guichet/arrivant/             login     login   login   login   login        200/200 200/200
+guichet/verifier/             login     login   login   login   login        302/302 302/302
+guichet/lettre/               login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200
 admin/search/                 login     login   login   login   login        200/200 200/200
 admin/login/                  login     403/403 403/403 403/403 login        302/302 302/302
@@ -191,8 +195,6 @@ admin/<app_label>/            login     login   login   login   login        404
 admin/<url>                   login     login   login   login   login        404/404 404/404
 """
 APPS = {
-    "account": ["emailaddress"],
-    "mfa": ["authenticator"],
     "auth": ["group"],
     "access": [
         "caissegroupgrant",
@@ -204,8 +206,6 @@ APPS = {
         "user",
     ],
     "patients": ["caisse", "openingrule", "regime"],
-    "django_celery_beat": [f"{kind}schedule" for kind in ("clocked", "crontab", "interval", "solar")]
-    + ["periodictask"],
 }
 MODELS = [f"{app}/{model}" for app, models in APPS.items() for model in models]
 # On rows that are not there: the list and the form of a new one, then the pages of one.
@@ -216,7 +216,7 @@ ONE_MODEL = {
     "<o>/delete/": ("403/403", "302/302|403/403"),
     "<o>/change/": ("403/403", "302/302|302/403"),
     "<o>/": ("302/302", "302/302"),
-    "<o>/history/<o>/": ("404/404", "404/404"),
+    "<o>/history/<o>/": ("404/403|404/404", "404/403|404/404"),
 }
 KEPT = ["anonymous", "holder", "parent", "carer", "professional"]  # out of the administration
 

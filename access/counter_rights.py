@@ -1,0 +1,67 @@
+"""What the database role of the back office may do, table by table. A table that is not here is refused.
+
+Nothing medical is here: no document, version, result, care line, no grant of a professional, no text of the trail.
+Rows are never erased, but those that Django itself ends: sessions, second factors, memberships.
+"""
+
+READS, ADDS = "SELECT", "SELECT, INSERT"
+CHANGES, OWNS = "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
+
+# Columns of a scanned paper that name it without showing it: what the counter sealed, it does not read back.
+_PAPER = "id, dossier_id, {of}_id, media_type, size, added_at, seal"
+
+RIGHTS: dict[str, tuple[str, ...]] = {
+    # Signing in, and the rights of staff.
+    "access_user": (CHANGES,),
+    "access_historicaluser": (ADDS,),
+    "access_user_groups": (OWNS,),
+    "access_user_user_permissions": (READS,),
+    "access_recovery": (CHANGES,),
+    "access_endedsession": (CHANGES,),
+    "account_emailaddress": (CHANGES,),
+    "account_emailconfirmation": (OWNS,),
+    "auth_group": (CHANGES,),
+    "auth_group_permissions": (READS,),
+    "auth_permission": (READS,),
+    "django_admin_log": (ADDS,),
+    "django_content_type": (READS,),
+    "django_migrations": (READS,),
+    "django_session": (OWNS,),
+    "mfa_authenticator": (OWNS,),
+    "usersessions_usersession": (OWNS,),
+    # Registers and tables of the administration.
+    "access_caissegroupgrant": (CHANGES,),
+    "access_historicalcaissegroupgrant": (ADDS,),
+    "access_matrixversion": (READS,),
+    "access_professional": (READS,),
+    "access_structure": (READS,),
+    "patients_caisse": (READS,),
+    "patients_regime": (READS,),
+    "patients_term": (READS,),
+    "patients_openingrule": (CHANGES,),
+    "patients_historicalopeningrule": (ADDS,),
+    # Persons, and the life of a dossier.
+    "patients_insuredperson": (ADDS,),
+    "patients_patient": (CHANGES,),
+    "patients_historicalpatient": (ADDS,),
+    "patients_dossier": (CHANGES,),
+    "patients_historicaldossier": (ADDS,),
+    "patients_identityindex": (ADDS,),
+    "patients_consent": (ADDS,),
+    "patients_notice": (ADDS,),
+    "access_representation": (CHANGES,),
+    "access_historicalrepresentation": (ADDS,),
+    # A grid is printed, never read: digests go in.
+    "access_consentmeans": ("INSERT", "SELECT (id, dossier_id, grid_made_at)", "UPDATE (grid, used, grid_made_at)"),
+    # What is sealed with a public key is seen to be there; the content is not in these columns.
+    "patients_letterkey": (READS,),
+    "patients_consentpaper": ("INSERT", f"SELECT ({_PAPER.format(of='consent')})"),
+    "patients_requestpaper": ("INSERT", f"SELECT ({_PAPER.format(of='request')})"),
+    "patients_request": (CHANGES,),
+    "patients_historicalrequest": (ADDS,),
+    # The operator's desks: a contest and its answer; which broken glass is not attested, never what was said there.
+    "access_contest": ("SELECT, UPDATE",),
+    "access_historicalcontest": (ADDS,),
+    "access_emergencyaccess": ("SELECT (id, dossier_id, user_id, kind, since, until, attested_at, escalated_at)",),
+    "audit_tracehead": (CHANGES,),
+}

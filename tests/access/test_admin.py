@@ -1,0 +1,157 @@
+"""The administration: every change has an author and a reason, nothing is deleted, a forged form changes nothing.
+
+The forms are those of the holes that Django's security releases closed in its admin: rows added by an inline or by a
+list (4277, 4292), rows deleted outside the queryset (87975), a script in a field (15920).
+"""
+
+import datetime as dt
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.test import override_settings
+from django.urls import clear_url_caches
+
+from access.models import CaisseGroupGrant, User
+from patients.models import OpeningRule
+from tests import doors
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+RULES = "/admin/patients/openingrule/"
+RULE = {"channel": "web", "allowed": "on", "since": "01/01/2016", "note": "", "reason": "décision du 3 mars"}
+
+
+@pytest.fixture(autouse=True)
+def back_office():
+    clear_url_caches()
+    with override_settings(ROOT_URLCONF="dmp.urls_backoffice", ROLE="backoffice"):
+        yield
+    clear_url_caches()
+
+
+@pytest.fixture
+def operator(client):
+    user = doors.staff("operator")
+    client.force_login(user, doors.BACKEND)
+    return user
+
+
+def test_a_change_without_its_reason_is_refused(client, operator):
+    assert client.post(f"{RULES}add/", RULE | {"reason": ""}).status_code == 200  # the form again
+    assert not OpeningRule.objects.exists()
+
+
+def test_the_history_shows_who_changed_a_rule_and_why(client, operator):
+    client.post(f"{RULES}add/", RULE)
+    rule = OpeningRule.objects.get()
+    client.post(f"{RULES}{rule.pk}/change/", RULE | {"channel": "counter", "reason": "pilote étendu"})
+    reasons = list(rule.history.order_by("history_date").values_list("history_change_reason", "history_user_id"))
+    by = f"operator:{operator.pk}"
+    assert reasons == [("décision du 3 mars", by), ("pilote étendu", by)]
+    page = client.get(f"{RULES}{rule.pk}/history/").content.decode()
+    assert all(said in page for said in ("pilote étendu", "décision du 3 mars", by))
+
+
+def test_the_past_is_not_put_back(client, operator):
+    client.post(f"{RULES}add/", RULE)
+    rule = OpeningRule.objects.get()
+    client.post(f"{RULES}{rule.pk}/change/", RULE | {"channel": "counter"})
+    first = rule.history.earliest()
+    assert client.post(f"{RULES}{rule.pk}/history/{first.pk}/", RULE).status_code == 403
+    assert client.get(f"{RULES}{rule.pk}/history/{first.pk}/").status_code == 200
+    assert OpeningRule.objects.get().channel == "counter"
+
+
+def test_who_serves_a_fund_has_a_history(client, operator):
+    group, permission = Group.objects.create(name="Rhône"), Permission.objects.get(codename="serve_caisse")
+    fields = {"group": group.pk, "permission": permission.pk, "content_object": make.CaisseFactory().pk}
+    client.post("/admin/access/caissegroupgrant/add/", fields | {"reason": "ouverture du guichet"})
+    grant = CaisseGroupGrant.objects.get()
+    assert grant.history.get().history_change_reason == "ouverture du guichet"
+    assert client.get(f"/admin/access/caissegroupgrant/{grant.pk}/history/").status_code == 200
+
+
+def test_the_groups_given_to_an_agent_are_in_the_history(client, operator):
+    agent, group = doors.staff("agent"), Group.objects.create(name="Ain")
+    fields = {"first_name": "Karim", "last_name": "B", "is_active": "on", "is_staff": "on", "groups": [group.pk]}
+    client.post(f"/admin/access/user/{agent.pk}/change/", fields | {"reason": "muté"})
+    assert agent.history.latest().history_change_reason == "muté (groupes : Ain)"
+
+
+def test_no_model_is_deleted_edited_in_a_list_or_by_an_inline(rf, operator):
+    request = rf.get("/")
+    request.user = operator
+    assert operator.is_superuser
+    for model, one in admin.site._registry.items():
+        assert not one.has_delete_permission(request), model
+        assert not one.get_actions(request), model
+        assert not getattr(one, "list_editable", ()), model
+        assert not one.get_inlines(request, None), model
+
+
+def forged(rule):
+    """Of a list or an inline that the page never had."""
+    return {
+        "form-TOTAL_FORMS": "2",
+        "form-INITIAL_FORMS": "1",
+        "form-0-id": str(rule.pk),
+        "form-0-DELETE": "on",
+        "form-0-allowed": "",
+        "form-1-channel": "counter",
+        "form-1-since": "2016-01-01",
+        "history-TOTAL_FORMS": "1",
+        "history-INITIAL_FORMS": "1",
+        "history-0-history_id": str(rule.history.get().pk),
+        "history-0-DELETE": "on",
+        "_save": "1",
+        "action": "delete_selected",
+        "_selected_action": str(rule.pk),
+        "post": "yes",
+        "index": "0",
+    }
+
+
+def test_a_forged_list_neither_adds_changes_nor_deletes(client, operator):
+    rule = OpeningRule.objects.create(channel="web", since=dt.date(2016, 1, 1))
+    for path in (RULES, f"{RULES}{rule.pk}/delete/", f"{RULES}{rule.pk}/history/"):
+        client.post(path, forged(rule))
+    client.post(f"{RULES}{rule.pk}/change/", forged(rule))
+    assert list(OpeningRule.objects.values_list("pk", "channel", "allowed")) == [(rule.pk, "web", True)]
+    assert rule.history.count() == 1
+
+
+def test_a_forged_form_gives_an_agent_no_right(client):
+    agent = doors.staff("agent")
+    client.force_login(agent, doors.BACKEND)
+    fields = {"is_superuser": "on", "is_staff": "on", "is_active": "on", "kind": "operator", "reason": "x"}
+    assert client.post(f"/admin/access/user/{agent.pk}/change/", fields).status_code == 403
+    assert client.post("/admin/access/user/add/", fields).status_code == 403
+
+
+def test_fields_that_the_form_does_not_have_change_nothing(client, operator):
+    agent = doors.staff("agent")
+    fields = {"first_name": "K", "last_name": "B", "is_active": "on", "is_staff": "on", "reason": "nom"}
+    more = {"is_superuser": "on", "kind": "operator", "email": "autre@example.org", "password": "x"}
+    client.post(f"/admin/access/user/{agent.pk}/change/", fields | more)
+    after = User.objects.get(pk=agent.pk)
+    assert (after.first_name, after.is_superuser, after.kind, after.email) == ("K", False, "agent", agent.email)
+    assert after.password == agent.password
+
+
+def test_the_account_of_a_person_or_a_professional_is_not_administered(client, operator):
+    person = make.UserFactory()
+    fields = {"first_name": "X", "is_active": "on", "is_staff": "on", "reason": "x"}
+    client.post(f"/admin/access/user/{person.pk}/change/", fields)
+    assert not User.objects.get(pk=person.pk).is_staff
+
+
+def test_a_script_in_a_row_is_shown_as_text(client, operator):
+    OpeningRule.objects.create(
+        channel="web", since=dt.date(2016, 1, 1), department="<b>", note="<script>x()</script>"
+    )
+    rule = OpeningRule.objects.get()
+    for path in (RULES, f"{RULES}{rule.pk}/change/", f"{RULES}{rule.pk}/history/"):
+        page = client.get(path).content.decode()
+        assert "<script>x()" not in page
+        assert "<b>" not in page
