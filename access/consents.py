@@ -10,18 +10,21 @@ import secrets
 import uuid
 from collections.abc import Collection
 from enum import StrEnum
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from access import grants
 from access.gate import Entry
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
+from access.tasks import send_consent_text
 from audit import limits
 from audit.trail import ActorKind, Event
 from patients import codes, notices
@@ -91,6 +94,8 @@ def ask(entry: Entry, reason: str, means: Means = Means.PAGE) -> ConsentRequest:
     entry.trace(Event.CONSENT_ASKED, reason=reason, detail={"means": means.value})
     if means is Means.PAGE:
         notices.tell(entry.dossier.pk, Notice.Kind.CONSENT_ASKED)
+        # Two minutes: a mail may be read too late.
+        transaction.on_commit(partial(send_consent_text.delay, str(entry.dossier.pk), str(request.pk)))
     return request
 
 

@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import addresses, attestations, persons, recovery, request_reminders
-from access.models import User
+from access.models import ConsentRequest, User
 from audit.scoped import uuid7
 from fhir import ids
 from patients import codes, letters, text_messages
+from patients.models import Patient
 
 
 def site() -> str:
@@ -119,3 +120,18 @@ def send_invitation(dossier_id: str, invitation_id: str) -> None:
 def forget_ended_sessions() -> None:
     """Those past their end: the engine leaves their rows."""
     SessionStore.clear_expired()
+
+
+@shared_task
+def send_consent_text(dossier_id: str, request_id: str) -> None:
+    """To the holder's telephone, when there is one and a gateway, while the question waits: neither who nor why."""
+    key, gateway = uuid.UUID(dossier_id), text_messages.gateway()
+    asked = ConsentRequest.objects.filter(dossier_id=key, pk=uuid.UUID(request_id), answered_at=None).first()
+    phone = Patient.objects.filter(dossier_id=key).values_list("phone", flat=True).first()
+    if gateway is None or asked is None or not phone or asked.expires_at <= timezone.now():
+        return
+    gateway.send(
+        phone,
+        "Un professionnel demande votre accord pour consulter votre dossier médical partagé. Répondez avant deux "
+        f"minutes : {settings.PORTAL_URL}{reverse('consents')}",
+    )

@@ -8,14 +8,14 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from access import consents, gate
+from access import consents, gate, tasks
 from access.consents import Means, Typed
 from access.facts import Act
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
 from audit.models import Trace
 from audit.scoped import uuid7
 from audit.trail import Event
-from patients.models import Notice
+from patients.models import Notice, Patient
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -217,3 +217,29 @@ def test_the_watch_says_nothing_of_another_dossier(holder_client, dossier, docto
 def test_an_answer_that_comes_too_late_is_said(holder_client, dossier, doctor):
     answer = holder_client(dossier).post(reverse("consent_answer", args=[uuid7()]), {"answer": "non"})
     assert (answer.status_code, "a pris fin" in answer.content.decode()) == (422, True)
+
+
+@pytest.fixture
+def texts(settings, tmp_path):
+    """What a telephone would receive, as the demonstration's gateway writes it."""
+    settings.TEXT_MESSAGES = "patients.text_messages.ToFiles"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    return lambda: [path.read_text() for path in tmp_path.glob("sms-*")]
+
+
+@pytest.mark.parametrize(("phone", "sent"), [("+33600000001", 1), ("", 0)])
+def test_the_question_reaches_the_telephone_without_saying_who_asks(dossier, doctor, texts, phone, sent):
+    Patient.objects.filter(dossier=dossier).update(phone=phone)
+    asked(doctor, dossier)
+    told = texts()
+    assert len(told) == sent
+    assert all(doctor.family not in text and "/demandes/" in text and phone in text for text in told)
+
+
+def test_a_question_answered_meanwhile_sends_nothing(dossier, doctor, texts):
+    Patient.objects.filter(dossier=dossier).update(phone="+33600000001")
+    request = asked(doctor, dossier)
+    before = len(texts())
+    ConsentRequest.objects.update(answered_at=timezone.now())
+    tasks.send_consent_text(str(dossier.pk), str(request.pk))
+    assert len(texts()) == before
