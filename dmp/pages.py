@@ -1,13 +1,17 @@
 """Pages that belong to no app: health, help, legal, errors. None shows a dossier, none leaves a trace."""
 
 import sys
+from hmac import compare_digest
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
+
+from dmp import health as health_of_service
 
 
 @login_not_required
@@ -16,6 +20,17 @@ def health(request: HttpRequest) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return HttpResponse("ok", content_type="text/plain")
+
+
+@login_not_required
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What `manage.py health` says, for Prometheus: 1 is well. Without DMP_METRICS_TOKEN there is nothing here."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not settings.METRICS_TOKEN or not compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
+        raise Http404
+    lines = ["# HELP dmp_well Whether this point of the service is well (manage.py health).", "# TYPE dmp_well gauge"]
+    lines += [f'dmp_well{{point="{one.name}"}} {int(one.well)}' for one in health_of_service.answers()]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @login_not_required

@@ -306,6 +306,7 @@ EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health s
 BREAK_GLASS_HOURS = 4
 CARE_LINE_MONTHS = int(text("DMP_CARE_LINE_MONTHS", "24"))  # rules.md section 11, 2: 24 months rather than 12
 FEED_DIR = text("DMP_FEED_DIR")
+METRICS_TOKEN = text("DMP_METRICS_TOKEN")
 FEED_QUIET_SECONDS = 60  # a file written to less long ago may still be on its way
 ATTESTATION_HOURS, ESCALATION_HOURS = 24, 72  # a broken glass is attested, else signalled to the operator
 OPERATOR_EMAIL = text("DMP_OPERATOR_EMAIL")  # who is told; empty: the log and the command only

@@ -10,6 +10,7 @@ urlpatterns = [
     path("fhir", urls_fhir.root),  # first: professionals' software asks most
     path("fhir/", include(urls_fhir)),
     path("healthz", pages.health, name="health"),
+    path("metrics", pages.metrics, name="metrics"),
     path("", views.home, name="home"),
     path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="professional_preview"),
     path("", include("access.urls")),

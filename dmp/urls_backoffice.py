@@ -25,6 +25,7 @@ admin.site.index_title = "Guichet"
 handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
+    path("metrics", pages.metrics, name="metrics"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/sessions/", views_sessions.sessions, name="sessions"),

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 PAGES = """
 route                         anonymous holder   parent   carer    professional agent   operator
 healthz                       200/200   200/200  200/200  200/200  200/200      200/200 200/200
+metrics                       404/404   404/404  404/404  404/404  403/403      404/404 404/404
 accessibilite/                200/200   200/200  200/200  200/200  200/200      200/200 200/200
 aide/                         200/200   200/200  200/200  200/200  200/200      200/200 200/200
 mentions-legales/             200/200   200/200  200/200  200/200  200/200      200/200 200/200
@@ -163,6 +164,7 @@ api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/
 BACK_OFFICE = """
 route                         anonymous holder  parent  carer   professional agent   operator
 healthz                       200/200   200/200 200/200 200/200 200/200      200/200 200/200
+metrics                       404/404   404/404 404/404 404/404 404/404      404/404 404/404
 accessibilite/                200/200   200/200 200/200 200/200 200/200      200/200 200/200
 aide/                         200/200   200/200 200/200 200/200 200/200      200/200 200/200
 mentions-legales/             200/200   200/200 200/200 200/200 200/200      200/200 200/200

@@ -16,6 +16,7 @@ OWN = ("access", "archival", "audit", "bin", "dmp", "documents", "fhir", "patien
 # Addresses that answer without a signed-in person, each with its reason.
 PUBLIC = {
     "healthz": "says that the process lives",
+    "metrics": "404 without the token of the supervision",
     "accessibilite/": "declaration",
     "aide/": "help",
     "matrice/": "what each profession reads: names nobody",

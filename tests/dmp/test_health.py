@@ -79,3 +79,11 @@ def test_what_does_not_answer_is_told_without_stopping_the_others(settings, name
     setattr(settings, setting, value)
     assert "ne répond pas" in told(name).said
     assert told("bases").well
+
+
+def test_the_supervision_reads_it_with_its_token_and_nobody_else(client, settings, beat):
+    assert client.get("/metrics").status_code == 404
+    settings.METRICS_TOKEN = "un-jeton-de-supervision"
+    assert client.get("/metrics", headers={"Authorization": "Bearer autre"}).status_code == 404
+    told = client.get("/metrics", headers={"Authorization": "Bearer un-jeton-de-supervision"}).content.decode()
+    assert 'dmp_well{point="bases"} 1\n' in told and 'dmp_well{point="rôle"} 0\n' in told
