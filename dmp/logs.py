@@ -4,6 +4,8 @@ PostgreSQL's message holds the row: « DETAIL: Key (email)=(…) already exists 
 a parameter in CONTEXT. A log is read by people who have no right to any of it.
 """
 
+import datetime as dt
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -12,6 +14,10 @@ import psycopg
 
 # For a message that reached us as text alone (an exception turned into words by somebody else).
 _VALUES = re.compile(r"(DETAIL|CONTEXT): .*")
+# Keys of dossiers and documents (a path has them), numbers of persons (13 to 15 characters, Corsica included).
+_IDENTIFIERS = re.compile(
+    r"(?i)\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?:[0-9a-f]{32})?\b|\b[12378]\d{5}[0-9ab]\d{6}(?:\d\d)?\b"
+)
 
 
 class Discreet(logging.Formatter):
@@ -26,7 +32,16 @@ class Discreet(logging.Formatter):
                 # As it stands, and as `repr` writes it.
                 for form in (said, repr(said)[1:-1]):
                     text = text.replace(form, _about(error))
-        return _VALUES.sub(r"\1: …", text)
+        return _IDENTIFIERS.sub("…", _VALUES.sub(r"\1: …", text))
+
+
+class AsJson(Discreet):
+    """The same, one JSON object a line, for who gathers logs (`DMP_LOG_FORMAT=json`)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
+        said = {"at": at, "level": record.levelname, "logger": record.name, "said": super().format(record)}
+        return json.dumps(said, ensure_ascii=False)
 
 
 def _about(error: psycopg.Error) -> str:

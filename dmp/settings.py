@@ -384,9 +384,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "dmp.logs.Discreet", "format": "{asctime} {levelname} {name} {message}", "style": "{"}
+        "line": {"()": "dmp.logs.Discreet", "format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "json": {"()": "dmp.logs.AsJson", "format": "{message}", "style": "{"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": text("DMP_LOG_FORMAT", "line")}},
     "root": {"handlers": ["console"], "level": text("DMP_LOG_LEVEL", "INFO")},
     # Django's request logger writes paths and reprs: paths carry no identifier, exceptions may.
     "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},

@@ -1,6 +1,7 @@
 """The log of a failed statement says which rule failed, and no value."""
 
 import io
+import json
 import logging
 import re
 import runpy
@@ -16,6 +17,7 @@ from gunicorn.config import Config
 
 from access.models import User
 from dmp import urls
+from dmp.logs import AsJson
 from patients.models import Caisse
 
 NAME = "quenneville"
@@ -133,3 +135,48 @@ def test_gunicorn_s_own_error_log_is_as_discreet_and_its_access_log_shut(db):
 
 def gunicorn_settings():
     return runpy.run_path(str(Path(__file__).parents[1] / "dmp" / "gunicorn.py"))
+
+
+DOSSIER = "01a20846fe0070008018c749033c7d8d"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"Forbidden: /api/v1/dossiers/{DOSSIER}/urgences",
+        f"Not Found: /fhir/Binary/{DOSSIER}{DOSSIER}",
+        f"task 01a20846-fe00-7000-8018-c749033c7d8d of {DOSSIER.upper()}",
+        "person 197023599000284, or 297022A123456, or 1970235990002",
+    ],
+)
+def test_no_key_of_a_dossier_and_no_number_of_a_person_is_logged(log, said):
+    logging.getLogger("django.request").warning(said)
+    assert not re.search(r"[0-9A-Fa-f]{8}", log.getvalue())
+    assert "…" in log.getvalue()
+
+
+def test_a_line_is_one_object_for_who_gathers_them(log):
+    (handler,) = [one for one in logging.getLogger().handlers if type(one.formatter).__module__ == "dmp.logs"]
+    before = handler.formatter
+    handler.setFormatter(AsJson("{message}", style="{"))
+    try:
+        logging.getLogger("documents.tasks").error("deux\nlignes de %s", DOSSIER)
+    finally:
+        handler.setFormatter(before)
+    said = json.loads(log.getvalue())
+    assert (said["level"], said["logger"], said["said"]) == ("ERROR", "documents.tasks", "deux\nlignes de …")
+
+
+def test_what_the_product_logs_names_no_field_of_a_person():
+    """Every call of a logger: its words and what it fills them with."""
+    root = Path(__file__).parents[1]
+    telling = re.compile(r"\b(name|family|given|title|email|phone|matricule|ins|birth|reason|content|text|label)\b")
+    calls = re.compile(r"\blog(?:ger)?\.(?:debug|info|warning|error|exception|log)\((?:[^()]|\([^()]*\))*\)", re.S)
+    found = [
+        f"{path.relative_to(root)}: {' '.join(call.split())}"
+        for app in ("access", "archival", "audit", "dmp", "documents", "fhir", "patients")
+        for path in (root / app).rglob("*.py")
+        for call in calls.findall(path.read_text())
+        if telling.search(re.sub(r'"[^"]*"|__name__', "", call))
+    ]
+    assert found == []
