@@ -115,6 +115,11 @@ ACTS: dict[str, Act] = {
     Event.TRACES_EXPORTED: Act("écrit les traces d'un professionnel", "écrire les traces d'un professionnel"),
     Event.CARE_FED: Act("ajouté des soins remboursés", "ajouter des soins remboursés"),
     Event.CARE_READ: Act("consulté les soins remboursés", "consulter les soins remboursés"),
+    Event.COPY_ASKED: Act("demandé une copie du dossier", "demander une copie du dossier"),
+    Event.COPY_MADE: Act("préparé une copie du dossier", "préparer une copie du dossier"),
+    Event.COPY_FETCHED: Act("récupéré une copie du dossier", "récupérer une copie du dossier"),
+    Event.COPY_DESTROYED: Act("détruit une copie du dossier", "détruire une copie du dossier"),
+    Event.COPY_IMPORTED: Act("ajouté des documents venus d'une copie", "ajouter des documents venus d'une copie"),
     Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 
@@ -176,6 +181,7 @@ PAGES = {
     "aidant": "la page d'accueil de l'aidant",
     "ajouter": "la page « Ajouter un document »",
     "demandes": "la page « Mes demandes »",
+    "copies": "la page « Mes copies »",
 }
 SETTINGS = {
     "contacts": "les coordonnées",

@@ -5,6 +5,8 @@ database and fails when a new table is missing. History goes last: it would othe
 """
 
 REACH = (
+    "archival_copy",
+    "archival_legalcopy",
     "documents_documentgrant",
     "documents_careline",
     "documents_result",

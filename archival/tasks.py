@@ -1,9 +1,36 @@
-from celery import shared_task
+import time
+import uuid
 
-from archival import carry_out
+from celery import shared_task
+from django.utils import timezone
+
+from archival import carry_out, copies, making
 
 
 @shared_task
 def carry_out_requests() -> tuple[int, int]:
     """Every ten minutes: what was accepted and may be done."""
     return carry_out.carry_out()
+
+
+@shared_task
+def make_copy(dossier_id: str, copy_id: str) -> None:
+    """May run twice, and be lost: `make_copies` finds what was not begun."""
+    making.make(uuid.UUID(dossier_id), uuid.UUID(copy_id))
+
+
+@shared_task
+def make_copies() -> int:
+    """Every minute: what was asked for and not begun, or begun by a worker that died."""
+    rows = copies.forgotten(timezone.now())
+    for row in rows:
+        making.make(row.dossier_id, row.pk)
+    return len(rows)
+
+
+@shared_task
+def destroy_ended_copies() -> int:
+    """Every ten minutes: past their eight days, or of a dossier that closed; then the files that a crash left."""
+    count = copies.destroy_ended()
+    copies.sweep(time.time())
+    return count

@@ -126,6 +126,11 @@ class Event(StrEnum):
     TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"
+    COPY_ASKED = "copy_asked"
+    COPY_MADE = "copy_made"
+    COPY_FETCHED = "copy_fetched"
+    COPY_DESTROYED = "copy_destroyed"
+    COPY_IMPORTED = "copy_imported"
 
 
 COLUMNS = [

@@ -165,6 +165,8 @@ CELERY_BEAT_SCHEDULE = {
     "seal-papers": {"task": "documents.tasks.seal_papers", "schedule": 60.0},
     "remind-requests": {"task": "access.tasks.remind_requests", "schedule": crontab(hour=7, minute=5)},
     "carry-out-requests": {"task": "archival.tasks.carry_out_requests", "schedule": crontab(minute="*/10")},
+    "make-copies": {"task": "archival.tasks.make_copies", "schedule": 60.0},
+    "destroy-ended-copies": {"task": "archival.tasks.destroy_ended_copies", "schedule": crontab(minute="*/10")},
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},

@@ -33,11 +33,11 @@ class NotStarted(OSError):
 
 
 class Child:
-    """A process that answers one question at a time."""
+    """A process that answers one question at a time. `module`: where its `serve` is; `timeout`: seconds of one."""
 
-    def __init__(self) -> None:
-        self.asked = 0
-        start = "import sys; sys.path.insert(0, sys.argv[1]); from documents.inspectors import serve; serve()"
+    def __init__(self, module: str = "documents.inspectors", timeout: float | None = None) -> None:
+        self.asked, self.timeout = 0, timeout
+        start = f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import serve; serve()"
         self.process = subprocess.Popen(  # noqa: S603 (our own module, no shell, no input in the arguments)
             [sys.executable, "-I", "-c", start, str(ROOT)],
             stdin=subprocess.PIPE,
@@ -58,7 +58,7 @@ class Child:
 
     def ask(self, question: dict[str, Any], content: bytes) -> dict[str, Any]:
         head = json.dumps(question).encode()
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + (self.timeout or TIMEOUT)
         self.asked += 1
         self._send(struct.pack(">II", len(head), len(content)) + head, content, deadline)
         (size,) = struct.unpack(">I", self._receive(4, deadline))

@@ -337,6 +337,7 @@ class Notice(DossierScoped):
         REQUEST_DONE = "request_done", "Ce que vous aviez demandé est fait"
         PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
         ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
+        COPY_READY = "copy_ready", "La copie de votre dossier est prête"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)
