@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from access import addresses, attestations, persons, recovery, request_reminders
+from access import addresses, attestations, persons, recovery, request_reminders, second_factor
 from access.models import ConsentRequest, User
 from audit.scoped import uuid7
 from fhir import ids
@@ -135,3 +135,11 @@ def send_consent_text(dossier_id: str, request_id: str) -> None:
         "Un professionnel demande votre accord pour consulter votre dossier médical partagé. Répondez avant deux "
         f"minutes : {settings.PORTAL_URL}{reverse('consents')}",
     )
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=4)
+def send_second_factor(user_id: str, nonce: str) -> None:
+    """The code that proves the mailbox, made here so that it stands nowhere else."""
+    user = User.objects.get(pk=uuid.UUID(user_id))
+    context = {"code": codes.on_paper(second_factor.code(user, nonce)), "minutes": second_factor.CODE_MINUTES}
+    send_mail("Votre code", render_to_string("emails/second_factor.txt", context), None, [str(user.email)])

@@ -1,13 +1,7 @@
 """The pages that change the e-mail address of one's account, and the one that puts the old address back."""
 
-import time
-
-from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
-from allauth.account.internal.flows.login import get_authentication_records
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, suspend_request
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core import ratelimit
-from allauth.mfa.models import Authenticator
-from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -16,9 +10,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from access import addresses
+from access import addresses, second_factor
 from access.models import User
-from access.recovery import SECOND_FACTORS
 from access.tasks import send_address_changed, send_address_codes
 
 
@@ -40,18 +33,6 @@ class Codes(forms.Form):
             del self.fields["old"]
 
 
-def _second_factor_page(request: HttpRequest, user: User) -> str | None:
-    """Where to prove oneself anew: by the means of the account if it has one; the password else, and two codes."""
-    if not is_mfa_enabled(user, SECOND_FACTORS):
-        return None if did_recently_reauthenticate(request) else "account_reauthenticate"
-    ago = time.time() - REAUTHENTICATION_TIMEOUT
-    for one in get_authentication_records(request, user):
-        if one["method"] == "mfa" and one.get("reauthenticated") and one["at"] > ago:
-            return None
-    has_application = is_mfa_enabled(user, [Authenticator.Type.TOTP])
-    return "mfa_reauthenticate" if has_application else "mfa_reauthenticate_webauthn"
-
-
 @require_http_methods(["GET", "POST"])
 def address(request: HttpRequest) -> HttpResponse:
     user = request.user
@@ -60,7 +41,7 @@ def address(request: HttpRequest) -> HttpResponse:
         return render(request, "403.html", status=403)
     if addresses.changed_lately(user):
         return render(request, "access/address.html", {"late": True, "days": addresses.UNDO_DAYS})
-    if page := _second_factor_page(request, user):
+    if page := second_factor.page_for(request, user):
         return suspend_request(request, reverse(page))
     form = NewAddress(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -158,7 +158,7 @@ def destroy(row: Copy, *, by: Actor, why: str) -> None:
         fresh.state, fresh.contains, fresh.step = Copy.State.DESTROYED, [], ""
         fresh.save(update_fields=["state", "contains", "step"])
         _trace(fresh, Event.COPY_DESTROYED, by, why=why)
-    store().delete(row.pk)
+        transaction.on_commit(lambda: store().delete(row.pk))
 
 
 def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
@@ -170,7 +170,7 @@ def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
 
 
 def destroy_ended(now: dt.datetime | None = None) -> int:
-    """Past their eight days; and those of a dossier that closed since, when no recorded request stands behind them."""
+    """Past their eight days; and those of a dossier closed since, unless a recorded request stands behind them."""
     now = now or timezone.now()
     closed = ~Q(dossier__state=Dossier.State.OPEN) & Q(request_id=None)
     rows = list(Copy.objects.kept().filter(Q(expires_at__lte=now) | closed))
@@ -223,7 +223,7 @@ def fail(row: Copy, ground: str) -> None:
         fresh.state, fresh.step = Copy.State.FAILED, ""
         fresh.save(update_fields=["state", "step"])
         _trace(fresh, Event.COPY_MADE, SYSTEM, allowed=False, ground=ground)
-    store().delete(row.pk)
+        transaction.on_commit(lambda: store().delete(row.pk))
 
 
 def locked(row: Copy) -> Copy:

@@ -1,4 +1,4 @@
-"""Copies of a dossier: asked for, made by a worker, kept sealed for eight days, destroyed (articles L1111-7, L1111-18).
+"""Copies of a dossier: asked for, made by a worker, kept sealed eight days, destroyed (L1111-7, R1111-1).
 
 What a copy says is nowhere in these rows: its bytes are sealed with the dossier's own key and die with it.
 """

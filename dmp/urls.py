@@ -15,6 +15,7 @@ urlpatterns = [
     path("autorisations/<uuid:professional_id>/ce-qu-il-voit/", views_preview.preview, name="professional_preview"),
     path("", include("access.urls")),
     path("profil/demandes/", include(urls_requests)),
+    path("profil/copies/", include("archival.urls")),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
     path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="activity_contest"),
