@@ -17,7 +17,7 @@ from django.utils import timezone
 from access import gate
 from access.models import User
 from archival import standing
-from archival.copies_models import Copy
+from archival.copies_models import Copy, LegalCopy
 from audit import trail
 from audit.trail import SYSTEM, Actor, Event
 from documents import keys, vault
@@ -196,6 +196,17 @@ def forgotten(now: dt.datetime) -> list[Copy]:
     late = Q(state=Copy.State.ASKED, asked_at__lt=now - dt.timedelta(minutes=1))
     dead = Q(state=Copy.State.RUNNING, seen_at__lt=now - SILENCE)
     return list(Copy.objects.filter(late | dead).order_by("asked_at")[:50])
+
+
+def listed() -> list[Copy]:
+    """For the operator, whatever the dossier: in the making, ready, or not made in the last thirty days."""
+    since = timezone.now() - dt.timedelta(days=30)
+    rows = Copy.objects.filter(Q(state__in=["asked", "running", "ready"]) | Q(state="failed", asked_at__gte=since))
+    return list(rows.order_by("asked_at")[:1000])
+
+
+def legal_by_id(legal_id: uuid.UUID) -> LegalCopy | None:
+    return LegalCopy.objects.filter(pk=legal_id).first()
 
 
 def claim(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> Copy | None:

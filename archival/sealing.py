@@ -1,7 +1,7 @@
 """The digital copy as one encrypted file that opens in a browser, without this service and without a network.
 
-Format `dmp-sealed/1` (docs/copies.md), of standard parts that any library has: PBKDF2-HMAC-SHA256 (RFC 8018) makes the
-key from the passphrase, AES-256-GCM (NIST SP 800-38D) seals the ZIP by segments, WebCrypto opens it. The passphrase is
+Format `dmp-sealed/1` (docs/copies.md), of parts that any library has: PBKDF2-HMAC-SHA256 (RFC 8018) makes the key
+of the passphrase, AES-256-GCM (NIST SP 800-38D) seals the ZIP by segments, WebCrypto opens it. The passphrase is
 used as the bytes leave, and kept nowhere.
 """
 

@@ -4,12 +4,13 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from archival import carry_out, copies, making
+from archival import carry_out, copies, making, requested_copies
 
 
 @shared_task
 def carry_out_requests() -> tuple[int, int]:
     """Every ten minutes: what was accepted and may be done."""
+    requested_copies.prepare()
     return carry_out.carry_out()
 
 
