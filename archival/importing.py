@@ -16,7 +16,7 @@ from typing import IO, Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from archival import canonical
 from audit import trail
@@ -119,7 +119,7 @@ def take(found: Found, *, evidence: str, by: Actor) -> Dossier:
     except BaseException as error:
         for name in stored:
             contents.store().delete(name)
-        if isinstance(error, (KeyError, TypeError, ValueError, decimal.InvalidOperation)):
+        if isinstance(error, (KeyError, TypeError, ValueError, decimal.InvalidOperation, IntegrityError)):
             raise NotACopy("Cette copie dit des choses que ce service ne comprend pas.") from error
         raise
     return dossier
@@ -229,18 +229,15 @@ def _value(field: Any, value: Any) -> Any:
 
 
 def _checked(row: M) -> M:
-    """Lengths, choices and kinds of each field, as a form would check them; keys are the database's affair."""
-    keys = [
-        field.name
-        for field in row._meta.concrete_fields
-        if field.is_relation or isinstance(field, models.BinaryField)
-    ]
+    """Lengths, choices and kinds of each field that says something; the database keeps what may not be empty."""
+    fields = row._meta.concrete_fields
+    silent = [one.name for one in fields if one.is_relation or isinstance(one, models.BinaryField)]
+    silent += [one.name for one in fields if one.value_from_object(row) in one.empty_values]
     try:
-        row.clean_fields(exclude=[*keys, "flags"])
+        row.clean_fields(exclude=silent)
     except ValidationError as error:
-        raise NotACopy(
-            f"Cette copie dit des choses que ce service ne comprend pas ({', '.join(error.message_dict)})."
-        ) from error
+        names = ", ".join(error.message_dict)
+        raise NotACopy(f"Cette copie dit des choses que ce service ne comprend pas ({names}).") from error
     return row
 
 

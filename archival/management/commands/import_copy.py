@@ -47,8 +47,9 @@ class Command(BaseCommand):
         """The archive itself; out of its protection when it has one."""
         try:
             with file.open("rb") as source:
-                if source.read(2) == b"PK":
-                    return file
+                first = source.read(9)
+            if not first.startswith(b"<!DOCTYPE"):
+                return file
             content = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file} ne peut pas être lu.") from error
