@@ -43,6 +43,10 @@ profil/demandes/<r>/          login     404/405  404/405  404/405  403/403      
 profil/demandes/<r>/annuler/  login     405/404  405/404  405/404  403/403      405/403 405/403
 profil/demandes/<r>/courrier/<paper_id>/ login 404/405 404/405 404/405 403/403  403/405 403/405
 profil/demandes/<r>/lettre/<name>/ login 404/405 404/405 404/405 403/403        403/405 403/405
+profil/copies/                login     200/422  200/422  404/404  403/403      403/403 403/403
+profil/copies/<copy_id>/      login     404/405  404/405  404/405  403/403      403/405 403/405
+profil/copies/<copy_id>/recuperer/ login 404/404 404/404  404/404  403/403      403/403 403/403
+profil/copies/<copy_id>/detruire/ login 405/404  405/404  405/404  403/403      405/403 405/403
 autorisations/                login     200/405  200/405  404/405  403/403      403/405 403/405
 aidants/                      login    200/422  200/422  404/404  403/403  403/403  403/403
 aidants/parent/               login     405/422  405/422  405/404  403/403      405/403 405/403
