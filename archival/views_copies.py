@@ -93,7 +93,7 @@ def show_all(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return redirect("copy", row.pk)
+            return redirect("profile_copy", row.pk)
     with holder.enter(request, Act.MANAGE, Event.TRAIL_READ) as entry:
         rows = copies.hers(entry.dossier.pk, _user(entry))
         entry.trace(detail={"page": "copies"})
@@ -132,7 +132,7 @@ def fetch(request: HttpRequest, copy_id: uuid.UUID) -> HttpResponseBase:
     row, entry = _seen(request, copy_id)
     user = _user(entry)
     if not row.is_ready:
-        return redirect("copy", row.pk)
+        return redirect("profile_copy", row.pk)
     if page := second_factor.page_for(request, user):
         return suspend_request(request, reverse(page))
     form = Fetch(row, user, request.POST if request.method == "POST" else None)
@@ -152,7 +152,7 @@ def _given(request: HttpRequest, row: Copy, entry: Entry, passphrase: str) -> Ht
         first = next(pieces, b"")  # an unreadable file is known before the answer begins
     except copies.Gone:
         messages.error(request, "Cette copie n'est plus à jour, ou n'est plus là. Demandez-en une autre.")
-        return redirect("copies")
+        return redirect("profile_copies")
     except (Unreadable, OSError):
         return render(request, "documents/unreadable.html", status=500)
     name, media_type = NAMES[Copy.Kind(row.kind)]
@@ -176,4 +176,4 @@ def destroy(request: HttpRequest, copy_id: uuid.UUID) -> HttpResponse:
     row, entry = _seen(request, copy_id)
     copies.destroy(row, by=entry.actor, why="asked")
     messages.success(request, "Cette copie est détruite.")
-    return redirect("copies")
+    return redirect("profile_copies")

@@ -49,7 +49,7 @@ ACROSS = {
     "archival/copies.py:legal_by_id": "one that an operator prepared, by its id",
     "archival/copies.py:listed": "the operator's list of copies: the same index",
     "archival/copies.py:sweep": "files of copies against rows: the same index",
-    "archival/requested_copies.py:waiting": "copies asked for on a request that was accepted: an index holds what runs",
+    "archival/requested_copies.py:waiting": "copies that an accepted request asks for: an index holds what runs",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "audit/proofs.py:_holed": "the whole trail, every dossier's ranks: the operator's proof",
     "audit/proofs.py:verify": "the same, every leaf",

@@ -41,9 +41,9 @@ def prove(browser) -> None:
 
 
 def ready(browser, kind: str = "digital") -> Copy:
-    answer = browser.post(reverse("copies"), {"kind": kind})
+    answer = browser.post(reverse("profile_copies"), {"kind": kind})
     row = Copy.objects.get(dossier_id=_dossier_id(browser), state="asked")
-    assert answer.status_code == 302 and answer["Location"] == reverse("copy", args=[row.pk])
+    assert answer.status_code == 302 and answer["Location"] == reverse("profile_copy", args=[row.pk])
     return laid.made(row)
 
 
@@ -52,7 +52,7 @@ def _dossier_id(browser) -> str:
 
 
 def fetched(browser, row: Copy, **fields: str):
-    address = reverse("copy_fetch", args=[row.pk])
+    address = reverse("profile_copy_fetch", args=[row.pk])
     prove(browser)
     assert browser.get(address).status_code == 200
     code = re.search(r"[A-Z0-9]{5} [A-Z0-9]{5}", mail.outbox[-1].body)[0]
@@ -60,13 +60,13 @@ def fetched(browser, row: Copy, **fields: str):
 
 
 def test_she_asks_follows_and_fetches(browser, dossier):
-    browser.get(reverse("copies"))
-    browser.post(reverse("copies"), {"kind": "digital"})
+    browser.get(reverse("profile_copies"))
+    browser.post(reverse("profile_copies"), {"kind": "digital"})
     row = Copy.objects.get(dossier=dossier)
-    waiting = browser.get(reverse("copy", args=[row.pk])).content.decode()
-    assert '<meta http-equiv="refresh" content="3">' in waiting and "<progress" in waiting
+    waiting = browser.get(reverse("profile_copy", args=[row.pk])).content.decode()
+    assert '<meta http-equiv="refresh" content="5">' in waiting and "<progress" in waiting
     row = laid.made(row)
-    page = browser.get(reverse("copy", args=[row.pk])).content.decode()
+    page = browser.get(reverse("profile_copy", args=[row.pk])).content.decode()
     assert "prête" in page and "refresh" not in page
     answer = fetched(browser, row)
     content = b"".join(answer.streaming_content)
@@ -82,11 +82,11 @@ def test_she_asks_follows_and_fetches(browser, dossier):
 
 def test_the_encrypted_file_takes_the_passphrase_of_the_moment(browser, monkeypatch):
     monkeypatch.setattr(sealing, "ITERATIONS", 1000)
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     row = ready(browser, "sealed")
     refused = fetched(browser, row, passphrase=PHRASE, again="une autre phrase")
     assert refused.status_code == 422 and "pas la même phrase" in refused.content.decode()
-    short = browser.post(reverse("copy_fetch", args=[row.pk]), {"passphrase": "court", "again": "court"})
+    short = browser.post(reverse("profile_copy_fetch", args=[row.pk]), {"passphrase": "court", "again": "court"})
     assert short.status_code == 422
     content = b"".join(fetched(browser, row, passphrase=PHRASE, again=PHRASE).streaming_content)
     assert b"Une note" not in content
@@ -94,9 +94,9 @@ def test_the_encrypted_file_takes_the_passphrase_of_the_moment(browser, monkeypa
 
 
 def test_nothing_is_fetched_without_a_second_factor_proven_now(browser):
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     row = ready(browser)
-    address = reverse("copy_fetch", args=[row.pk])
+    address = reverse("profile_copy_fetch", args=[row.pk])
     for method in (browser.get, browser.post):
         answer = method(address)
         assert answer.status_code == 302 and answer["Location"].startswith("/compte/reauthenticate/")
@@ -114,44 +114,48 @@ def test_nothing_is_fetched_without_a_second_factor_proven_now(browser):
 
 
 def test_a_code_serves_once(browser):
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     row = ready(browser)
     assert fetched(browser, row).status_code == 200
     right = re.search(r"[A-Z0-9]{5} [A-Z0-9]{5}", mail.outbox[-1].body)[0]
-    assert browser.post(reverse("copy_fetch", args=[row.pk]), {"code": right}).status_code == 422
+    assert browser.post(reverse("profile_copy_fetch", args=[row.pk]), {"code": right}).status_code == 422
 
 
 def test_another_s_copy_is_as_absent_as_none(browser, dossier):
     """A parent and a holder of one dossier do not fetch each other's: each sees what is his."""
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     row = laid.made(laid.ask(dossier, role="guardian"))
-    for name, method in (("copy", browser.get), ("copy_fetch", browser.get), ("copy_destroy", browser.post)):
+    for name, method in (
+        ("profile_copy", browser.get),
+        ("profile_copy_fetch", browser.get),
+        ("profile_copy_destroy", browser.post),
+    ):
         assert method(reverse(name, args=[row.pk])).status_code == 404
-    assert "Copie numérique" not in browser.get(reverse("copies")).content.decode()
+    assert "Copie numérique" not in browser.get(reverse("profile_copies")).content.decode()
 
 
 def test_she_destroys_one(browser, django_capture_on_commit_callbacks):
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     row = ready(browser)
     assert copies.store().exists(row.pk)
     with django_capture_on_commit_callbacks(execute=True):
-        assert browser.post(reverse("copy_destroy", args=[row.pk])).status_code == 302
+        assert browser.post(reverse("profile_copy_destroy", args=[row.pk])).status_code == 302
     assert not copies.store().exists(row.pk)
-    assert "est détruite" in browser.get(reverse("copy", args=[row.pk])).content.decode()
-    assert browser.get(reverse("copy_fetch", args=[row.pk])).status_code == 302
+    assert "est détruite" in browser.get(reverse("profile_copy", args=[row.pk])).content.decode()
+    assert browser.get(reverse("profile_copy_fetch", args=[row.pk])).status_code == 302
 
 
 def test_a_closed_dossier_shows_the_way_to_ask(browser, dossier):
     dossier.state, dossier.closed_at, dossier.closure = "closed", timezone.now(), "DEMANDE_TITULAIRE"
     dossier.save()
-    page = browser.get(reverse("copies")).content.decode()
+    page = browser.get(reverse("profile_copies")).content.decode()
     assert "demande enregistrée" in page and "<form method" not in page.split("nouvelle")[1]
-    assert browser.post(reverse("copies"), {"kind": "paper"}).status_code == 403
+    assert browser.post(reverse("profile_copies"), {"kind": "paper"}).status_code == 403
     assert not Copy.objects.exists()
 
 
 def test_words_of_a_form_that_does_not_exist_are_refused(browser):
-    browser.get(reverse("copies"))
+    browser.get(reverse("profile_copies"))
     for kind in ("", "tout", "asked"):
-        assert browser.post(reverse("copies"), {"kind": kind}).status_code == 422
+        assert browser.post(reverse("profile_copies"), {"kind": kind}).status_code == 422
     assert make.DossierFactory._meta.model.objects.count() == 1
