@@ -5,6 +5,7 @@ pages wait in a sealed file, and go from it into the PDF: no page is ever readab
 """
 
 import base64
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from documents.sandbox import Child
 MODULE, TIMEOUT, BOOK_TIMEOUT = "archival.press", 30.0, 300.0  # seconds a question
 DRAWN = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff"})
 MOST_PAGES, MOST_HTML = 300, 4_000_000  # of one document drawn; characters of narrative of the whole copy
+LARGEST = 250_000  # characters laid out at once; a document weighs 3,000, a drawn page 1,000
 WIDTH, HEIGHT, UNDER_TITLE = 174.0, 240.0, 202.0  # millimetres of a page left for a drawn page
 
 
@@ -101,7 +103,7 @@ def pieces(selection: Selection, progress: Progress) -> Iterator[bytes]:
         store.put(spool, vault.seal(key, spool, _drawn(selection, chapters, press, progress)))
         press.end()  # the book is laid out by a child that never saw a deposited file
         progress(len(selection.pieces) + 1, "mise en pages")
-        made = press.ask("book", _html(selection, chapters).encode(), BOOK_TIMEOUT)
+        made = press.ask("book", _book(selection, chapters), BOOK_TIMEOUT)
         press.end()
         yield from _put_together(selection, chapters, made, _Spool(store, spool, key), progress)
     finally:
@@ -156,7 +158,25 @@ def _pages(press: Press, body: bodies.Body, chapter: Chapter) -> Iterator[tuple[
 
 
 # -- the book ------------------------------------------------------------------------------------------------------
-def _html(selection: Selection, chapters: list[Chapter]) -> str:
+def _book(selection: Selection, chapters: list[Chapter]) -> bytes:
+    """As `archival.press.book` wants it: the parts are as large as what is laid out at once may be."""
+    parts: list[list[Chapter]] = []
+    weight = LARGEST
+    for chapter in chapters:
+        if weight >= LARGEST:
+            parts.append([])
+            weight = 0
+        parts[-1].append(chapter)
+        weight += 3000 + 1000 * len(chapter.pages) + len(chapter.narrative) + len(chapter.text)
+    html = [
+        render_to_string("pdf/copy_part.html", {"patient": selection.patient, "chapters": part, "first": not number})
+        for number, part in enumerate(parts)
+    ]
+    titles = [(chapter.piece.number, chapter.piece.document.title) for chapter in chapters]
+    return json.dumps({"front": _front(selection, chapters), "parts": html, "titles": titles}).encode()
+
+
+def _front(selection: Selection, chapters: list[Chapter]) -> str:
     legal = selection.copy.legal_id is not None
     families: dict[str, list[Chapter]] = {}
     for chapter in chapters:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import platform
+import re
 import resource
 import struct
 import sys
@@ -22,6 +23,8 @@ import pypdfium2
 from PIL import Image, ImageChops
 from weasyprint import HTML
 from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from archival import joining
 
 MEMORY = 700 * 1024 * 1024  # bytes of address space: libraries and fonts are mapped in it, resident is a third
 PROCESSOR = 300  # seconds for one question
@@ -93,12 +96,31 @@ class Placeholders(URLFetcher):
 
 
 def book(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    """A tagged PDF/A-3 of this HTML, and what must be known to add to it without reading it again."""
-    html = HTML(string=content.decode(), url_fetcher=Placeholders())
-    laid = html.render(pdf_variant=VARIANT)
-    count = len(laid.pages)
-    made: bytes = laid.write_pdf(pdf_variant=VARIANT)
-    return {"pdf": base64.b64encode(made).decode(), "pages": count, "tail": tail(made)}
+    """A tagged PDF/A-3 of a front and of parts, and what must be known to add to it without reading it again.
+
+    What is laid out at once is held in memory: the parts are laid out one after the other, then joined. `content`, in
+    JSON: `front` and `parts` (HTML), `titles` (of each document: its anchor is `d` and its number). In the front
+    `@12@` becomes the page of document 12, and a link to `doc:12` leads there.
+    """
+    said = json.loads(content)
+    start = len(_laid(said["front"], 0).pages)
+    places: dict[int, int] = {}
+    made = []
+    for part in said["parts"]:
+        laid = _laid(part, start)
+        for place, one in enumerate(laid.pages):
+            places |= {int(name[1:]): start + place for name in one.anchors if name[1:].isdigit()}
+        made.append(laid.write_pdf(pdf_variant=VARIANT))
+        start += len(laid.pages)
+        del laid
+    front = re.sub("@([0-9]+)@", lambda one: str(places.get(int(one[1]), 0) + 1), said["front"])
+    joined = joining.join(_laid(front, 0).write_pdf(pdf_variant=VARIANT), made, places, said["titles"])
+    return {"pdf": base64.b64encode(joined).decode(), "pages": start, "tail": tail(joined)}
+
+
+def _laid(html: str, start: int) -> Any:
+    """`start`: how many pages stand before it."""
+    return HTML(string=html.replace("@START@", str(start)), url_fetcher=Placeholders()).render(pdf_variant=VARIANT)
 
 
 def tail(made: bytes) -> dict[str, Any]:
