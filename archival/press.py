@@ -120,7 +120,9 @@ def book(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
 
 def _laid(html: str, start: int) -> Any:
     """`start`: how many pages stand before it."""
-    return HTML(string=html.replace("@START@", str(start)), url_fetcher=Placeholders()).render(pdf_variant=VARIANT)
+    return HTML(string=html.replace("@START@", str(start + 1)), url_fetcher=Placeholders()).render(
+        pdf_variant=VARIANT
+    )
 
 
 def tail(made: bytes) -> dict[str, Any]:
