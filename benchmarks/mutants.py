@@ -4,7 +4,7 @@ mutmut makes the mutants and learns which tests enter each function; but it runs
 and a connection to PostgreSQL does not survive a fork. So here each has a pytest process of its own: the sixty
 closest tests that enter its function, until one fails; a survivor of those then meets all the others.
 
-    python benchmarks/mutants.py prepare    once: makes mutants/, some fifteen minutes
+    python benchmarks/mutants.py prepare    some fifteen minutes; then the tests that are new only
     python benchmarks/mutants.py run [--sample 300] [--seed 3] [--only access.policy.]   1 under 95 %
 
 In the environment of the tests (variables DMP_*). Sentences for people are counted apart: one that is reworded

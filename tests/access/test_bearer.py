@@ -62,6 +62,7 @@ def test_names_and_codes_are_read_whole_and_cut_at_what_a_column_holds(doctor):
     claims = identity.read_claims(said)
     assert (claims.given, claims.family) == ("A" * 100, "B" * 100)
     assert (claims.situations[0].speciality, claims.situations[0].profession) == ("S" * 10, "1" * 10)
+    assert claims.situations[0].structure_name == "Cabinet médical des Lilas"
 
 
 @pytest.mark.parametrize(("length", "said"), [(8, False), (9, True), (20, True), (21, False)])
