@@ -45,7 +45,7 @@ ACROSS = {
     "access/request_reminders.py:due": "deadlines that come near: an index holds what runs",
     "archival/carry_out.py:ready": "what was accepted and waits to be done: the same index; each is then locked",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
-    "archival/destruction.py:_empty": "two tables whose key is a hash of a number, emptied by dossier once in ten years",
+    "archival/destruction.py:_empty": "two tables keyed by the hash of a number: by dossier, once in ten years",
     "archival/destruction.py:due": "what is past its ten years, whatever the dossier",
     "archival/destruction.py:_accounts_of_nothing_else": "the other dossiers of an account: an index by account",
     "archival/destruction.py:come_back": "every dossier against the tombstones, after a restoration",
