@@ -40,7 +40,7 @@ def test_a_professional_opens_with_the_consent_of_the_person(doctor, person):
     answer = doctor.post(URL, asked(), format="json")
     assert answer.status_code == 201, answer.data
     dossier = Dossier.objects.get()
-    assert answer.data["id"] == dossier.pk.hex
+    assert (answer.data["id"], answer.data["patient"]) == (dossier.pk.hex, f"Patient/{dossier.pk.hex}")
     assert answer.headers["Location"] == f"/fhir/Patient/{dossier.pk.hex}"
     assert (dossier.opened_channel, dossier.state) == ("professional", "open")
     assert Consent.objects.get(pk=dossier.opening_consent_id).evidence == "formulaire signé n° 12"

@@ -84,6 +84,15 @@ def test_a_code_serves_once(invite, dossier):
     assert paul.post(link, {"code": code}).status_code == 422
 
 
+def test_a_carer_who_comes_back_starts_again_on_the_same_row(invite, dossier):
+    day = dt.timedelta(days=1)
+    user = carer(dossier, since=timezone.now() - 9 * day, until=timezone.now() - day, rights=["deposit"])
+    link, code = invite()
+    assert browser(user).post(link, {"code": code}).status_code == 302
+    held = Representation.objects.get(dossier=dossier, user=user)
+    assert (held.rights, held.until > timezone.now()) == (["read", "trail"], True)
+
+
 def test_another_s_account_does_not_accept(invite, dossier):
     link, code = invite()
     assert browser(make.UserFactory(email="eve@example.org")).post(link, {"code": code}).status_code == 422
@@ -108,6 +117,8 @@ def test_a_cancelled_invitation_opens_nothing(invite, dossier, holder_client):
     link, code = invite()
     row = Invitation.objects.get(dossier=dossier)
     assert holder_client(dossier).post(f"/aidants/invitations/{row.pk}/annuler/").status_code == 302
+    trace = Trace.objects.about(dossier.pk).filter(event="representation_ended").get()
+    assert (trace.object_kind, trace.object_id) == ("person", row.pk)
     assert browser(make.UserFactory(email="paul@example.org")).post(link, {"code": code}).status_code == 422
 
 
