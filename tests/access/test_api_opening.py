@@ -101,6 +101,8 @@ def test_one_dossier_an_identity(doctor, person):
     again = doctor.post(URL, asked(), format="json")
     assert (again.status_code, again.data["id"], again.data["state"]) == (409, first.data["id"], "open")
     assert Dossier.objects.count() == 1
+    refused = Trace.objects.about(Dossier.objects.get().pk).get(allowed=False)
+    assert (refused.event, refused.ground) == ("dossier_opened", "already_there")
 
 
 def test_sent_again_under_its_key_it_is_the_same_opening(doctor, person):

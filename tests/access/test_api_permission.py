@@ -109,6 +109,13 @@ def test_a_doctor_becomes_treating_doctor_and_ceases(api, dossier, doctor):
     assert client.get(url(dossier)).data["treating"] is False
 
 
+def test_a_treating_doctor_who_is_authorised_too_has_both_rights(api, dossier, doctor):
+    api(doctor).post(url(dossier, "medecin-traitant"), {"consent": True}, format="json")
+    api(doctor).put(url(dossier), {"consent": True}, format="json")
+    rights = DossierGrant.rights.running().values_list("permission__codename", flat=True)
+    assert sorted(rights) == ["consult_dossier", "consult_masked"]
+
+
 def test_only_a_doctor_is_a_treating_doctor(api, dossier):
     nurse = make.ProfessionalFactory(nurse=True)
     answer = api(nurse).post(url(dossier, "medecin-traitant"), {"consent": True}, format="json")

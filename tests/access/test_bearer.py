@@ -64,6 +64,12 @@ def test_names_and_codes_are_read_whole_and_cut_at_what_a_column_holds(doctor):
     assert (claims.situations[0].speciality, claims.situations[0].profession) == ("S" * 10, "1" * 10)
 
 
+@pytest.mark.parametrize(("length", "said"), [(8, False), (9, True), (20, True), (21, False)])
+def test_a_national_identity_has_nine_to_twenty_signs(api, doctor, length, said):
+    answer = state(api(doctor, SubjectNameID="8" * length))
+    assert ("identité nationale" not in answer.content.decode()) is said
+
+
 def test_a_purpose_that_is_none_of_ours_is_said_with_the_choices(api, doctor):
     answer = state(api(doctor), **{"DMP-Purpose": "curiosité"})
     assert (answer.status_code, "care" in answer.data["detail"]) == (403, True)

@@ -55,3 +55,8 @@ def test_a_card_and_a_preview_name_the_place_of_work(code_tables):
     models.Structure.objects.update(city="Villeurbanne")
     assert directory.card(doctor).places == (f"{structure.name}, Villeurbanne",)
     assert seen_by.callers(doctor)[0].actor.structure_name == structure.name
+
+
+@pytest.mark.parametrize(("kind", "traced"), [("holder", "holder"), ("agent", "counter"), ("operator", "operator")])
+def test_an_account_is_traced_as_what_it_is(kind, traced):
+    assert models.User(kind=kind).actor().kind == traced

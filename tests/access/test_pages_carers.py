@@ -156,6 +156,7 @@ def test_three_carers_waiting_ones_included(holder_client, dossier, invite):
     answer = holder_client(dossier).post("/aidants/", ASKED | {"email": "d@example.org"})
     assert answer.status_code == 422
     assert Invitation.objects.filter(dossier=dossier).count() == 1
+    assert holder_client(dossier).get("/aidants/").context["room"] is False
 
 
 def test_a_person_helps_five_at_most(invite, code_tables):
@@ -182,6 +183,7 @@ def test_withdrawn_the_next_request_finds_nothing(holder_client, dossier):
     assert holder_client(dossier).post(f"/aidants/{row.pk}/retirer/").status_code == 302
     assert his.get("/documents/").status_code == 404
     assert Trace.objects.about(dossier.pk).filter(event="representation_ended").count() == 1
+    assert row.history.latest().history_user_id == f"holder:{make.holder_of(dossier).pk}"
 
 
 def test_another_dossier_s_carer_is_not_ended_from_here(holder_client, dossier):
