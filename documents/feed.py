@@ -39,27 +39,31 @@ _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS feed_staging (
     number bigint, lookup bytea, source text, line text, version int, cancelled boolean, care_date date,
     paid_date date, kind text, act text, label text, quantity int, provider text, amount int, reimbursed int,
     protected boolean) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS feed_found (number bigint, dossier_id uuid) ON COMMIT DELETE ROWS"""
-_FOUND = """INSERT INTO feed_found SELECT s.number, i.dossier_id
-FROM feed_staging s JOIN patients_identityindex i ON i.lookup = s.lookup"""
+CREATE TEMPORARY TABLE IF NOT EXISTS feed_person (lookup bytea, dossier_id uuid) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS feed_known (
+    lookup bytea, dossier_id uuid, state text, birth_date date, email text) ON COMMIT DELETE ROWS"""
+_PERSONS = """INSERT INTO feed_person SELECT i.lookup, i.dossier_id
+FROM (SELECT DISTINCT lookup FROM feed_staging) s JOIN patients_identityindex i ON i.lookup = s.lookup"""
 # Held till the end: a dossier is not closed between the look at its state and what is written into it.
-_HOLD = "SELECT FROM patients_dossier WHERE id IN (SELECT dossier_id FROM feed_found) ORDER BY id FOR SHARE"
+_HOLD = "SELECT FROM patients_dossier WHERE id IN (SELECT dossier_id FROM feed_person) ORDER BY id FOR SHARE"
+_KNOWN = """INSERT INTO feed_known SELECT f.lookup, f.dossier_id, d.state, p.birth_date, p.email FROM feed_person f
+JOIN patients_dossier d ON d.id = f.dossier_id JOIN patients_patient p ON p.dossier_id = f.dossier_id"""
 _FATE = """CREATE TEMPORARY TABLE feed_fate ON COMMIT DROP AS
-SELECT s.*, f.dossier_id, CASE
-    WHEN f.dossier_id IS NULL THEN 'unknown' WHEN d.state <> 'open' THEN 'closed'
-    WHEN (s.protected OR s.act = ANY(%(acts)s)) AND p.birth_date > s.care_date - make_interval(years => %(majority)s)
+SELECT s.*, k.dossier_id, k.email, CASE
+    WHEN k.dossier_id IS NULL THEN 'unknown' WHEN k.state <> 'open' THEN 'closed'
+    WHEN (s.protected OR s.act = ANY(%(acts)s)) AND k.birth_date > s.care_date - make_interval(years => %(majority)s)
         THEN 'protected'
     WHEN s.care_date < %(start)s::date THEN 'old' ELSE 'kept' END AS fate
-FROM feed_staging s LEFT JOIN feed_found f USING (number)
-LEFT JOIN patients_dossier d ON d.id = f.dossier_id LEFT JOIN patients_patient p ON p.dossier_id = f.dossier_id"""
+FROM feed_staging s LEFT JOIN feed_known k USING (lookup)"""
 # What an earlier version had let in without its flag goes out again.
 _FORGET = """DELETE FROM documents_careline c USING feed_fate f
 WHERE f.fate = 'protected' AND (c.dossier_id, c.source, c.line) = (f.dossier_id, f.source, f.line)"""
+_FED = """CREATE TEMPORARY TABLE feed_fed ON COMMIT DROP AS
+SELECT DISTINCT dossier_id, email FROM feed_fate WHERE fate = 'kept' AND email <> ''"""
 _FIRST = f"""INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
-SELECT {UUID7}, p.dossier_id, %(kind)s::text, p.email, 0, %(now)s::timestamptz, 0 FROM patients_patient p
-WHERE p.email <> '' AND p.dossier_id IN (SELECT dossier_id FROM feed_fate WHERE fate = 'kept')
-    AND NOT EXISTS (SELECT FROM documents_careline c WHERE c.dossier_id = p.dossier_id)
-    AND NOT EXISTS (SELECT FROM patients_notice n WHERE n.dossier_id = p.dossier_id AND n.kind = %(kind)s::text)"""  # noqa: S608
+SELECT {UUID7}, f.dossier_id, %(kind)s::text, f.email, 0, %(now)s::timestamptz, 0 FROM feed_fed f
+WHERE NOT EXISTS (SELECT FROM documents_careline c WHERE c.dossier_id = f.dossier_id)
+    AND NOT EXISTS (SELECT FROM patients_notice n WHERE n.dossier_id = f.dossier_id AND n.kind = %(kind)s::text)"""  # noqa: S608
 _TOLD = ("care_date", "paid_date", "kind", "act", "label", "quantity", "provider", "amount", "reimbursed")
 _EMPTY = {"act": "''", "label": "''", "provider": "''", "quantity": "0", "amount": "0", "reimbursed": "0"}
 _SAID = ", ".join(f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END" if one in _EMPTY else one for one in _TOLD)
@@ -132,12 +136,16 @@ def _merge(run: FeedRun, chunk: Chunk) -> None:
         cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
         with cursor.copy("COPY feed_staging FROM STDIN") as copy:
             copy.write("\n".join(chunk.rows) + "\n" if chunk.rows else "")
-        cursor.execute(_FOUND)
+        cursor.execute(_PERSONS)
+        cursor.execute("ANALYZE feed_person")  # few beside the country: looked up by key, not joined as tables
         cursor.execute(_HOLD)
+        cursor.execute(_KNOWN)
         acts = sorted(terms.table("protected_acts"))
         cursor.execute(_FATE, {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY})
         cursor.execute("SELECT fate, count(*) FROM feed_fate GROUP BY fate")
         fates: dict[str, int] = dict(cursor.fetchall())
+        cursor.execute(_FED)
+        cursor.execute("ANALYZE feed_fed")
         cursor.execute(_FORGET)
         cursor.execute(_FIRST, {"kind": Notice.Kind.FIRST_FEED, "now": timezone.now()})
         cursor.execute(_MERGE)
