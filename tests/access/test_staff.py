@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 PASSWORD = "cheval correct agrafe pile"
 # Asked of nobody: what says nothing, signing in, the account itself (where the second factor is set up).
-OPEN = ("healthz", "accessibilite/", "aide/", "mentions-legales/", "compte/", "accueil/", "")
+OPEN = ("healthz", "metrics", "accessibilite/", "aide/", "mentions-legales/", "compte/", "accueil/", "")
 
 
 @pytest.fixture
