@@ -17,7 +17,7 @@ REFUSALS: dict[str, str] = {
     "donné par lui-même à vous. Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes).",
     Ground.NOT_A_REGULATOR: "Votre jeton Pro Santé Connect ne porte pas la qualité de régulateur du SAMU-Centre 15.",
     Ground.READS_ONLY: "La régulation du SAMU-Centre 15 consulte et n'écrit pas. Rappelez sans "
-    " DMP-Purpose: regulation.",
+    "DMP-Purpose: regulation.",
     Ground.OPPOSED: "Le titulaire s'est opposé à cet accès en urgence.",
     Ground.NOT_OF_AGE: "La session secrète est réservée au dossier d'un mineur.",
     Ground.NOT_ENTITLED: "La matrice d'habilitation n'ouvre aucun type de document à votre profession.",

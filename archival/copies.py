@@ -6,6 +6,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -151,7 +152,7 @@ def _goes_on(row: Copy) -> bool:
 # -- destroyed ---------------------------------------------------------------------------------------------------
 def destroy(row: Copy, *, by: Actor, why: str) -> None:
     """The row first: whoever asks from then on is told that it is gone. The file is swept if a crash leaves it."""
-    with transaction.atomic():
+    with transaction.atomic(), suppress(Gone):  # gone with its dossier meanwhile
         fresh = locked(row)
         if fresh.state == Copy.State.DESTROYED:
             return
@@ -167,6 +168,12 @@ def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
     for row in rows:
         destroy(row, by=by, why=why)
     return len(rows)
+
+
+def forget(dossier_id: uuid.UUID) -> None:
+    """The files alone, of a dossier whose rows and key go: its destruction calls this. May run twice."""
+    for name in Copy.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True):
+        store().delete(name)
 
 
 def destroy_ended(now: dt.datetime | None = None) -> int:

@@ -1,10 +1,13 @@
+import logging
 import time
 import uuid
 
 from celery import shared_task
 from django.utils import timezone
 
-from archival import carry_out, copies, making, requested_copies
+from archival import carry_out, copies, destruction, making, requested_copies
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -35,3 +38,12 @@ def destroy_ended_copies() -> int:
     count = copies.destroy_ended()
     copies.sweep(time.time())
     return count
+
+
+@shared_task
+def destroy_what_is_due() -> int:
+    """Every hour, some: what was begun and not ended, then what is past its ten years. Logs a count."""
+    done = destruction.run(limit=500)
+    if done:
+        log.info("destruction: %d dossiers", done)
+    return done

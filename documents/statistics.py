@@ -1,8 +1,13 @@
-"""Figures for the regional coordinator and for all (features S86-S88): counted by PostgreSQL, published by elevens.
+"""Figures for the regional coordinator and for all (features S86-S88): counted by PostgreSQL, published by twenties.
 
-Every figure that leaves is a multiple of 11, the one below the true count. Sums and differences of such figures,
-over any tables and any days, are multiples of 11 too: none is a group of 1 to 10 people. That is the whole
-protection, and it needs no second suppression.
+Nobody who reads every table that is published finds a group that has 1 to 10 people in it:
+- a figure is the multiple of 20 below the count, and what comes to 0 is not listed. So what is not told is 0 to 19:
+  neither that there is somebody, nor that there are few;
+- the tables of a month are sums of one total, departments within their region. If the others do not fill a whole, a
+  multiple of 20 at least is missing: a group known not to be empty may always have 19 people or more (a step of 11
+  does not hold this: of 22, 11 here leave 1 to 10 there). It holds from 12 on for sums that make a tree: therefore
+  days are told for the total alone, since days by regions would be a grid;
+- a month that was told is not counted again: two publications cannot be compared.
 """
 
 import datetime as dt
@@ -15,8 +20,7 @@ from django.utils import timezone
 
 from audit.scoped import uuid7
 
-SMALLEST = 11  # the smallest group that is told
-KEPT_DAYS = 62  # recounted each night; what is older stays as it was counted
+STEP = 20  # 12 at least
 
 
 class Statistic(models.Model):
@@ -92,9 +96,21 @@ WHERE value <> '' OR dimension = 'all'"""
 _COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
 
 
+def told_before() -> dt.date | None:
+    """The first day that is not told yet: the first of the month of the last day that was counted.
+
+    A month is told whole, once a day after it was counted, even when the nightly count did not run for weeks.
+    """
+    last = Statistic.objects.aggregate(last=models.Max("day"))["last"]
+    return last.replace(day=1) if last else None
+
+
 def recount(since: dt.date | None = None) -> int:
-    """Count again from that day on (two months back if not said); returns the number of cells. One transaction."""
-    since = since or timezone.localdate() - dt.timedelta(days=KEPT_DAYS)
+    """Count again what is not told yet, or from that day on; returns the number of cells. One transaction.
+
+    To say a day is to mend a wrong count: it may change what was told.
+    """
+    since = since or told_before() or dt.date(2000, 1, 1)
     begin = timezone.make_aware(dt.datetime.combine(since, dt.time()))
     cells = 0
     with transaction.atomic(), connection.cursor() as cursor:
@@ -113,20 +129,23 @@ class Figure:
     dimension: str
     value: str
     period: str  # YYYY-MM-DD, or YYYY-MM
-    count: int  # a multiple of 11
+    count: int  # a multiple of STEP, above 0
 
 
 def published(measure: str, dimension: str, *, by_day: bool = False) -> Iterator[Figure]:
-    """Of the months that are over."""
-    first = timezone.localdate().replace(day=1)
-    rows = Statistic.objects.filter(measure=measure, dimension=dimension, day__lt=first)
+    """Of the months that are over. Day by day the total alone."""
+    before = told_before()
+    if before is None or (by_day and dimension != Statistic.Dimension.ALL):
+        return
+    rows = Statistic.objects.filter(measure=measure, dimension=dimension, day__lt=before)
     if not by_day:
         rows = rows.annotate(month=TruncMonth("day"))
     period = "day" if by_day else "month"
     for row in rows.values("value", period).annotate(total=models.Sum("count")).order_by(period, "value"):
         told = f"{row[period]:%Y-%m-%d}" if by_day else f"{row[period]:%Y-%m}"
-        yield Figure(measure, dimension, row["value"], told, by_elevens(row["total"]))
+        if count := rounded(row["total"]):
+            yield Figure(measure, dimension, row["value"], told, count)
 
 
-def by_elevens(count: int) -> int:
-    return count - count % SMALLEST
+def rounded(count: int) -> int:
+    return count - count % STEP

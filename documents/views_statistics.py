@@ -1,4 +1,4 @@
-"""« Statistiques »: for everybody, as a page, CSV or JSON; few are never told apart (documents.statistics)."""
+"""« Statistiques »: for everybody, as a page, CSV or JSON; a small group is never found (documents.statistics)."""
 
 import csv
 from dataclasses import asdict
@@ -53,7 +53,7 @@ def _asked(request: HttpRequest) -> tuple[Statistic.Measure, Statistic.Dimension
 
 
 def _month(period: str, figures: list[Figure]) -> dict[str, Any]:
-    largest = max((one.count for one in figures), default=0) or 1
+    largest = max(one.count for one in figures)
     bars = [
         {"words": _words(one), "count": one.count, "share": round(100 * one.count / largest)}
         for one in sorted(figures, key=lambda one: (-one.count, one.value))
@@ -74,7 +74,7 @@ def _words(figure: Figure) -> str:
 @login_not_required
 @require_safe
 def data(request: HttpRequest, form: str) -> HttpResponse:
-    """All that is published, day by day with `?par=jour`."""
+    """All that is published; with `?par=jour`, the totals day by day."""
     by_day = request.GET.get("par") == "jour"
     figures = [
         figure
@@ -83,7 +83,7 @@ def data(request: HttpRequest, form: str) -> HttpResponse:
         for figure in statistics.published(measure, dimension, by_day=by_day)
     ]
     if form == "json":
-        return JsonResponse({"rounded_down_to": statistics.SMALLEST, "figures": [asdict(one) for one in figures]})
+        return JsonResponse({"rounded_down_to": statistics.STEP, "figures": [asdict(one) for one in figures]})
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="statistiques.csv"'
     writer = csv.writer(answer, delimiter=";")

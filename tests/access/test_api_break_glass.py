@@ -46,6 +46,7 @@ def test_a_stranger_opens_with_a_reason_for_four_hours(api, dossier, doctor):
     assert search(client, dossier).status_code == 403
     answer = client.post(glass(dossier), UNCONSCIOUS, format="json")
     assert (answer.status_code, answer.data["kind"]) == (201, "break_glass")
+    assert answer.data["since"] == NOON
     assert answer.data["until"] == NOON + dt.timedelta(hours=4)
     assert answer.data["attest_by"] == NOON + dt.timedelta(hours=24)
     found = search(client, dossier)

@@ -40,7 +40,7 @@ def test_a_professional_opens_with_the_consent_of_the_person(doctor, person):
     answer = doctor.post(URL, asked(), format="json")
     assert answer.status_code == 201, answer.data
     dossier = Dossier.objects.get()
-    assert answer.data["id"] == dossier.pk.hex
+    assert (answer.data["id"], answer.data["patient"]) == (dossier.pk.hex, f"Patient/{dossier.pk.hex}")
     assert answer.headers["Location"] == f"/fhir/Patient/{dossier.pk.hex}"
     assert (dossier.opened_channel, dossier.state) == ("professional", "open")
     assert Consent.objects.get(pk=dossier.opening_consent_id).evidence == "formulaire signé n° 12"
@@ -101,6 +101,8 @@ def test_one_dossier_an_identity(doctor, person):
     again = doctor.post(URL, asked(), format="json")
     assert (again.status_code, again.data["id"], again.data["state"]) == (409, first.data["id"], "open")
     assert Dossier.objects.count() == 1
+    refused = Trace.objects.about(Dossier.objects.get().pk).get(allowed=False)
+    assert (refused.event, refused.ground) == ("dossier_opened", "already_there")
 
 
 def test_sent_again_under_its_key_it_is_the_same_opening(doctor, person):

@@ -103,15 +103,23 @@ def test_he_renounces(api, dossier, doctor):
 def test_a_doctor_becomes_treating_doctor_and_ceases(api, dossier, doctor):
     client = api(doctor)
     answer = client.post(url(dossier, "medecin-traitant"), {"consent": True}, format="json")
-    assert (answer.status_code, answer.data["treating"]) == (200, True)
+    assert (answer.status_code, answer.data) == (200, {"status": "VALIDE", "treating": True, "until": None})
     assert client.get(url(dossier)).data == {"status": "VALIDE", "treating": True, "until": None}
     assert client.delete(url(dossier, "medecin-traitant")).status_code == 204
     assert client.get(url(dossier)).data["treating"] is False
 
 
+def test_a_treating_doctor_who_is_authorised_too_has_both_rights(api, dossier, doctor):
+    api(doctor).post(url(dossier, "medecin-traitant"), {"consent": True}, format="json")
+    api(doctor).put(url(dossier), {"consent": True}, format="json")
+    rights = DossierGrant.rights.running().values_list("permission__codename", flat=True)
+    assert sorted(rights) == ["consult_dossier", "consult_masked"]
+
+
 def test_only_a_doctor_is_a_treating_doctor(api, dossier):
     nurse = make.ProfessionalFactory(nurse=True)
-    assert api(nurse).post(url(dossier, "medecin-traitant"), {"consent": True}, format="json").status_code == 403
+    answer = api(nurse).post(url(dossier, "medecin-traitant"), {"consent": True}, format="json")
+    assert (answer.status_code, answer.data["ground"]) == (403, "profession")
     assert not DossierGrant.objects.exists()
 
 

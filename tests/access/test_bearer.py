@@ -38,6 +38,39 @@ def test_a_token_of_another_shape_is_refused(api, doctor):
     assert (answer.status_code, answer.data["detail"]) == (401, "Le jeton a une forme inattendue.")
 
 
+@pytest.mark.parametrize("kind", [{"events": {}}, {"typ": "ID"}, {"typ": "Logout"}, {"typ": "Refresh"}], ids=str)
+def test_another_token_of_the_same_issuer_is_no_access_token(api, doctor, kind):
+    assert state(api(doctor, **kind)).status_code == 401
+
+
+def test_a_situation_that_is_not_his_is_said(api, doctor):
+    answer = state(api(doctor), **{"DMP-Situation": "1690000000"})
+    assert (answer.status_code, "n'est pas des vôtres" in answer.data["detail"]) == (403, True)
+
+
+def test_a_token_is_verified_once_until_it_ends(api, doctor, monkeypatch):
+    client = api(doctor)
+    assert state(client).status_code == 200
+    monkeypatch.setattr(identity.keys, "get", None)  # whoever verifies again breaks
+    assert state(client).status_code == 200
+
+
+def test_names_and_codes_are_read_whole_and_cut_at_what_a_column_holds(doctor):
+    said = demo_issuer.claims_of(doctor)
+    said |= {"acr": "eidas1", "exp": 4_000_000_000, "given_name": "A" * 101, "family_name": "B" * 101}
+    said["SubjectRefPro"]["exercices"][0] |= {"codeSavoirFaire": "S" * 11, "codeProfession": "1" * 11}
+    claims = identity.read_claims(said)
+    assert (claims.given, claims.family) == ("A" * 100, "B" * 100)
+    assert (claims.situations[0].speciality, claims.situations[0].profession) == ("S" * 10, "1" * 10)
+    assert claims.situations[0].structure_name == "Cabinet médical des Lilas"
+
+
+@pytest.mark.parametrize(("length", "said"), [(8, False), (9, True), (20, True), (21, False)])
+def test_a_national_identity_has_nine_to_twenty_signs(api, doctor, length, said):
+    answer = state(api(doctor, SubjectNameID="8" * length))
+    assert ("identité nationale" not in answer.content.decode()) is said
+
+
 def test_a_purpose_that_is_none_of_ours_is_said_with_the_choices(api, doctor):
     answer = state(api(doctor), **{"DMP-Purpose": "curiosité"})
     assert (answer.status_code, "care" in answer.data["detail"]) == (403, True)

@@ -100,8 +100,9 @@ def test_a_no_gives_nothing_and_is_final(dossier, doctor):
 def test_one_question_waits_at_a_time_and_silence_frees_the_place(dossier, doctor):
     with time_machine.travel(NOON, tick=False) as clock:
         asked(doctor, dossier)
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError) as refusal:
             asked(doctor, dossier)
+        assert refusal.value.code == "waiting"
         clock.shift(120)
         asked(doctor, dossier)
     assert ConsentRequest.objects.filter(answered_at=None).count() == 1
@@ -146,6 +147,8 @@ def test_the_code_of_the_square_asked_is_a_yes_and_serves_once(dossier, doctor):
     request = asked(doctor, dossier, Means.GRID)
     place = request.grid_place
     assert code(doctor, dossier, request, made[(place + 1) % 40]) is Typed.WRONG
+    wrong = Trace.objects.about(dossier.pk).filter(event="consent_answered").get()
+    assert (wrong.allowed, wrong.detail) == (False, {"means": "grid", "result": "wrong"})
     assert code(doctor, dossier, request, made[place].lower()) is Typed.RIGHT
     assert DossierGrant.objects.get().express
     assert ConsentMeans.objects.get().used == [place]

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from access import models
+from access import directory, models, seen_by
+from tests import factories as make
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 WHO = models.User(first_name="Antoine", last_name="Marchand")
@@ -45,3 +46,17 @@ def test_the_number_of_an_emergency_card_says_the_end_of_its_dossier_only():
 def test_an_operator_made_by_the_command_is_staff():
     made = models.User.objects.create_superuser("odile@example.org", "x")
     assert (made.kind, made.is_staff, made.is_superuser) == ("operator", True, True)
+
+
+@pytest.mark.django_db
+def test_a_card_and_a_preview_name_the_place_of_work(code_tables):
+    doctor = make.ProfessionalFactory()
+    structure = models.Structure.objects.get()
+    models.Structure.objects.update(city="Villeurbanne")
+    assert directory.card(doctor).places == (f"{structure.name}, Villeurbanne",)
+    assert seen_by.callers(doctor)[0].actor.structure_name == structure.name
+
+
+@pytest.mark.parametrize(("kind", "traced"), [("holder", "holder"), ("agent", "counter"), ("operator", "operator")])
+def test_an_account_is_traced_as_what_it_is(kind, traced):
+    assert models.User(kind=kind).actor().kind == traced

@@ -84,6 +84,15 @@ def test_a_code_serves_once(invite, dossier):
     assert paul.post(link, {"code": code}).status_code == 422
 
 
+def test_a_carer_who_comes_back_starts_again_on_the_same_row(invite, dossier):
+    day = dt.timedelta(days=1)
+    user = carer(dossier, since=timezone.now() - 9 * day, until=timezone.now() - day, rights=["deposit"])
+    link, code = invite()
+    assert browser(user).post(link, {"code": code}).status_code == 302
+    held = Representation.objects.get(dossier=dossier, user=user)
+    assert (held.rights, held.until > timezone.now()) == (["read", "trail"], True)
+
+
 def test_another_s_account_does_not_accept(invite, dossier):
     link, code = invite()
     assert browser(make.UserFactory(email="eve@example.org")).post(link, {"code": code}).status_code == 422
@@ -108,6 +117,8 @@ def test_a_cancelled_invitation_opens_nothing(invite, dossier, holder_client):
     link, code = invite()
     row = Invitation.objects.get(dossier=dossier)
     assert holder_client(dossier).post(f"/aidants/invitations/{row.pk}/annuler/").status_code == 302
+    trace = Trace.objects.about(dossier.pk).filter(event="representation_ended").get()
+    assert (trace.object_kind, trace.object_id) == ("person", row.pk)
     assert browser(make.UserFactory(email="paul@example.org")).post(link, {"code": code}).status_code == 422
 
 
@@ -145,6 +156,7 @@ def test_three_carers_waiting_ones_included(holder_client, dossier, invite):
     answer = holder_client(dossier).post("/aidants/", ASKED | {"email": "d@example.org"})
     assert answer.status_code == 422
     assert Invitation.objects.filter(dossier=dossier).count() == 1
+    assert holder_client(dossier).get("/aidants/").context["room"] is False
 
 
 def test_a_person_helps_five_at_most(invite, code_tables):
@@ -171,6 +183,7 @@ def test_withdrawn_the_next_request_finds_nothing(holder_client, dossier):
     assert holder_client(dossier).post(f"/aidants/{row.pk}/retirer/").status_code == 302
     assert his.get("/documents/").status_code == 404
     assert Trace.objects.about(dossier.pk).filter(event="representation_ended").count() == 1
+    assert row.history.latest().history_user_id == f"holder:{make.holder_of(dossier).pk}"
 
 
 def test_another_dossier_s_carer_is_not_ended_from_here(holder_client, dossier):

@@ -43,6 +43,12 @@ def test_a_parent_chooses_first(holder_client, own):
     assert "vous êtes son parent" in answer
 
 
+def test_each_choice_says_in_which_quality(own):
+    user, child = make.holder_of(own), make.DossierFactory(minor=True)
+    represent(user, child)
+    assert [(one.dossier_id, one.role) for one in holder.choices(user)] == [(own.pk, "holder"), (child.pk, "parent")]
+
+
 def test_the_quality_of_each_dossier_is_in_its_trail(holder_client, own):
     client, user = holder_client(own), make.holder_of(own)
     child = make.DossierFactory(minor=True)

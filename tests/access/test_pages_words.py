@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
-from access import rights, words
+from access import problems, rights, words
 from access.facts import Ground
 from audit.trail import ActorKind, Event
 
@@ -56,6 +56,13 @@ def test_each_ground_has_its_rule_and_each_right_its_end(ground):
 @pytest.mark.parametrize("kind", list(ActorKind))
 def test_each_kind_of_actor_has_a_name(kind):
     assert words.who(told(actor_kind=kind.value, actor_name=""))
+
+
+def test_a_structure_is_named_as_its_software_and_an_act_of_the_service_says_so():
+    trace = told(actor_kind="structure", structure_name="Laboratoire des Lilas", ground="", mode="")
+    assert words.who(trace) == "Le logiciel de Laboratoire des Lilas"
+    assert words.why(trace).rule == "Acte nécessaire au fonctionnement du service."
+    assert words.mode(trace) == ""
 
 
 @pytest.mark.parametrize(
@@ -117,3 +124,18 @@ def test_of_a_right_that_did_not_run_then_nothing_is_told():
     noon = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
     ended = rights.Right(since=noon - dt.timedelta(days=9), until=noon - dt.timedelta(days=2), said=noon)
     assert rights._told([ended], "authorised", noon) == rights.Told()
+
+
+@pytest.mark.parametrize(
+    ("until", "last"),
+    [("2027-06-02T22:00:00+00:00", "2 juin"), ("2027-06-02T22:00:01+00:00", "3 juin")],
+)
+def test_a_right_that_ends_at_midnight_in_paris_was_good_until_the_day_before(until, last):
+    since = dt.datetime(2027, 3, 3, 12, tzinfo=dt.UTC)
+    right = rights.Right(since=since, until=dt.datetime.fromisoformat(until), said=since)
+    assert str(right) == f"Depuis le 3 mars 2027, jusqu'au {last} 2027 inclus."
+
+
+@pytest.mark.parametrize("ground", list(Ground))
+def test_each_refusal_of_the_interface_is_one_sentence_without_a_hole(ground):
+    assert problems.refusal(ground).endswith(".") and "  " not in problems.refusal(ground)

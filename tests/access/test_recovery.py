@@ -342,6 +342,14 @@ def test_one_letter_at_a_time(holder, on_file):
     assert recovery.make_letter_code(holder) is None
 
 
+@pytest.mark.parametrize(("days", "goes"), [(6, False), (8, True)])
+def test_once_its_code_has_served_another_letter_waits_a_week(holder, on_file, time_machine, days, goes):
+    time_machine.move_to(dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC), tick=False)
+    assert recovery.confirm(holder, recovery.make_letter_code(holder))
+    time_machine.shift(dt.timedelta(days=days))
+    assert (recovery.make_letter_code(holder) is not None) is goes
+
+
 def test_a_task_that_runs_twice_writes_one_letter(holder, on_file, settings):
     for _ in range(2):
         tasks.write_access_letter(str(holder.pk))

@@ -83,6 +83,13 @@ def test_who_is_no_member_brings_nobody_in(api, dossier, team, doctor, nurse):
     assert running().count() == 1
 
 
+def test_a_member_who_brings_a_number_that_is_nobodys_is_told(api, holder_client, dossier, team, doctor):
+    add(holder_client(dossier), team, doctor)
+    url = f"/api/v1/dossiers/{dossier.pk.hex}/equipe/membres"
+    answer = api(doctor).post(url, {"idnat": "810000000009"}, format="json")
+    assert (answer.status_code, "Aucun professionnel" in answer.content.decode()) == (422, True)
+
+
 def test_ending_the_team_ends_its_members_and_nobody_else(holder_client, api, dossier, team, doctor, nurse):
     client = holder_client(dossier)
     other = make.permit(dossier, make.ProfessionalFactory())
@@ -115,7 +122,8 @@ def test_a_team_of_another_dossier_is_not_found(holder_client, team, doctor):
 
 def test_a_team_past_its_end_takes_nobody(holder_client, dossier, team, doctor):
     CareTeam.objects.update(until=timezone.now() - dt.timedelta(seconds=1))
-    assert add(holder_client(dossier), team, doctor).status_code == 422
+    answer = add(holder_client(dossier), team, doctor)
+    assert (answer.status_code, "a pris fin" in answer.content.decode()) == (422, True)
 
 
 @pytest.mark.parametrize(

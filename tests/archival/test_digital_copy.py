@@ -212,6 +212,15 @@ def test_a_closing_destroys_the_copies_of_the_page(ground, django_capture_on_com
     assert not copies.store().exists(row.pk)
 
 
+def test_a_destruction_takes_the_files_of_copies_with_it(ground):
+    """Called by `destruction.destroy`, whose other steps are tested where they are."""
+    dossier = laid.dossier()
+    row = laid.made(laid.ask(dossier))
+    other = laid.made(laid.ask(make.DossierFactory()))
+    copies.forget(dossier.pk)
+    assert not copies.store().exists(row.pk) and copies.store().exists(other.pk)
+
+
 def test_a_worker_that_died_is_followed_by_another_three_times_at_most(ground, time_machine):
     dossier = laid.dossier()
     row = laid.ask(dossier)

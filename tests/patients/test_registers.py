@@ -89,7 +89,7 @@ def test_who_is_no_longer_in_a_full_directory_is_no_longer_in_practice(tmp_path)
 def test_a_directory_without_its_columns_loads_nothing(tmp_path):
     path = tmp_path / "wrong.txt"
     path.write_text("nom|prenom|\nx|y|\n")
-    with pytest.raises(CommandError, match="Colonnes absentes"):
+    with pytest.raises(CommandError, match=r"Colonnes absentes de l'en-tête : .*Nom d'exercice"):
         load("load_professionals", path)
 
 

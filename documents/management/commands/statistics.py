@@ -7,7 +7,10 @@ from documents import statistics
 
 
 class Command(BaseCommand):
-    help = "Recompte les statistiques publiées : les deux derniers mois, ou depuis une date."
+    help = (
+        "Recompte les statistiques : ce qui n'est pas encore publié, ou tout depuis une date (une correction : "
+        "elle peut changer des chiffres déjà publiés)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", type=dt.date.fromisoformat, metavar="AAAA-MM-JJ")

@@ -11,9 +11,8 @@ from audit.scoped import DistributedPK
 
 class Migration(migrations.Migration):
 
-    initial = True
-
     dependencies = [
+        ('archival', '0001_initial'),
         ('patients', '0006_copies'),
     ]
 

@@ -1,0 +1,173 @@
+"""Destroying a dossier ten years after its closing (articles L1111-18, R1111-36; D13 to D16).
+
+In this order, each step safe to do again: the dossier is marked destroyed, from when nobody finds it; its data key
+goes, from when no copy of its contents opens, in any backup; its files; then in one transaction its rows, its
+histories, its traces, the accounts that served nothing else, against a certificate without identity and a tombstone.
+Killed anywhere, the next run goes on from what the database says.
+"""
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from access.models import Representation, User
+from archival import certificates, copies
+from archival.models import Certificate, Tombstone
+from archival.purge import REACH
+from documents import contents
+from documents.models import DataKey, Document
+from patients.dossiers import kept_until
+from patients.ins import keyed_hash
+from patients.models import Dossier
+
+SKEW = dt.timedelta(minutes=5)
+TRACES = ("audit_trace", "audit_tracehead")  # removed by a function of their owner
+
+
+class ClocksApart(Exception):
+    """This machine and the database do not agree on the time: nothing is destroyed."""
+
+
+def refuse_clocks_apart() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        apart = abs(cursor.fetchone()[0] - timezone.now())
+    if apart > SKEW:
+        raise ClocksApart(f"{int(apart.total_seconds())} s séparent cette machine de la base : rien n'est détruit.")
+
+
+def due(limit: int) -> Iterator[uuid.UUID]:
+    """Begun and not ended first; then those whose last day is past in Paris, the oldest first."""
+    begun = Dossier.objects.filter(state=Dossier.State.DESTROYED).values_list("pk", flat=True)
+    yield from begun[:limit]
+    # Nine years and a half leave out the many; the day itself is counted by the rule.
+    long_ago = timezone.now() - dt.timedelta(days=3650)
+    closed = Dossier.objects.filter(state=Dossier.State.CLOSED, closed_at__lte=long_ago).order_by("closed_at")
+    for key, closed_at in closed.values_list("pk", "closed_at")[:limit]:
+        if _is_over(closed_at):
+            yield key
+
+
+def _is_over(closed_at: dt.datetime | None) -> bool:
+    last = kept_until(closed_at)
+    return last is not None and timezone.localdate() > last
+
+
+def destroy(dossier_id: uuid.UUID) -> Certificate | None:
+    """The certificate; None when it is not due (reopened meanwhile) or another run has it."""
+    refuse_clocks_apart()
+    if not _claim(dossier_id):
+        return None
+    documents = list(Document.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True))
+    DataKey.objects.filter(dossier_id=dossier_id).delete()
+    for document_id in documents:
+        contents.store().delete(document_id)
+    copies.forget(dossier_id)
+    return _forget(dossier_id)
+
+
+def _claim(dossier_id: uuid.UUID) -> bool:
+    """The point of no return, under the dossier's lock: a reactivation comes before it or not at all."""
+    with transaction.atomic():
+        rows = Dossier.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=dossier_id)
+        dossier = rows.first()
+        if dossier is None or dossier.is_open:
+            return False
+        if dossier.state == Dossier.State.CLOSED:
+            if not _is_over(dossier.closed_at):
+                return False
+            Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
+    return True
+
+
+def _forget(dossier_id: uuid.UUID) -> Certificate | None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT closed_at FROM patients_dossier WHERE id = %s FOR UPDATE SKIP LOCKED", [dossier_id])
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        accounts = _accounts_of_nothing_else(dossier_id)
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
+        leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]
+        counts = {"audit_trace": len(leaves)}
+        for table in REACH:
+            if table not in TRACES:
+                counts[table] = _empty(cursor, table, dossier_id)
+        keys = [user.pk for user in accounts]  # deleted, a row forgets its key
+        for user in accounts:
+            user.delete()
+        cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
+        Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
+        return _certify(found[0], counts, leaves)
+
+
+def _empty(cursor: Any, table: str, dossier_id: uuid.UUID) -> int:
+    column = "id" if table in ("patients_dossier", "patients_historicaldossier") else "dossier_id"
+    cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [dossier_id])  # noqa: S608 (constant names)
+    return int(cursor.rowcount)
+
+
+def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:
+    """Of persons who held, or acted in, this dossier and no other."""
+    here = Representation.objects.filter(dossier_id=dossier_id).values_list("user_id", flat=True)
+    elsewhere = Representation.objects.filter(~Q(dossier_id=dossier_id), user_id__in=list(here))
+    users = User.objects.filter(pk__in=list(here), kind=User.Kind.PERSON)
+    return list(users.exclude(pk__in=list(elsewhere.values_list("user_id", flat=True))))
+
+
+def _certify(closed_at: dt.datetime, counts: dict[str, int], leaves: list[str]) -> Certificate:
+    """Days, not instants: an instant may be found again elsewhere."""
+    reference = secrets.token_hex(16)
+    statement: dict[str, Any] = {
+        "reference": reference,
+        "closed_on": timezone.localdate(closed_at).isoformat(),
+        "destroyed_on": timezone.localdate().isoformat(),
+        "counts": {name: count for name, count in sorted(counts.items()) if count},
+        "trace_leaves": leaves,
+    }
+    text, signature = certificates.sign(statement)
+    return Certificate.objects.create(reference=reference, statement=text, signature=signature)
+
+
+# -- what a restored backup brings back ---------------------------------------------------------------------
+def mark_of(dossier_id: uuid.UUID) -> bytes:
+    return keyed_hash(b"tombstone", dossier_id.hex)
+
+
+def come_back() -> Iterator[uuid.UUID]:
+    """Dossiers of this database that were destroyed once: an older backup was restored."""
+    if not Tombstone.objects.exists():
+        return
+    marks = {bytes(mark) for mark in Tombstone.objects.values_list("mark", flat=True)}
+    for key in Dossier.objects.values_list("pk", flat=True).iterator(chunk_size=2000):
+        if mark_of(key) in marks:
+            yield key
+
+
+def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
+    """Whatever its state says: it had been destroyed."""
+    refuse_clocks_apart()
+    now = timezone.now()
+    with transaction.atomic():
+        row = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        closed_at = row.closed_at or now
+        Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED, closed_at=closed_at)
+    return destroy(dossier_id)
+
+
+def run(limit: int, progress: Callable[[int], None] = lambda count: None) -> int:
+    """One dossier after the other, `limit` at most; returns how many were destroyed."""
+    refuse_clocks_apart()
+    done = 0
+    for key in due(limit):
+        if destroy(key) is not None:
+            done += 1
+            progress(done)
+    return done
