@@ -85,6 +85,8 @@ def _read(archive: zipfile.ZipFile) -> Found:
 def _verify(archive: zipfile.ZipFile, one: dict[str, Any]) -> None:
     """By pieces, and never further than the size that is announced."""
     digest, size = hashlib.sha256(), 0
+    if not 0 <= one["size"] <= MOST_TEXT:
+        raise NotACopy(f"« {one['path']} » est trop grand.")
     with archive.open(one["path"]) as file:
         while piece := file.read(1 << 16):
             size += len(piece)

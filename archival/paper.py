@@ -6,6 +6,7 @@ pages wait in a sealed file, and go from it into the PDF: no page is ever readab
 
 import base64
 import json
+import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,10 +25,11 @@ from documents import bodies, content, contents, keys, sandbox, trends, vault
 from documents.families import family_of
 from documents.sandbox import Child
 
-MODULE, TIMEOUT, BOOK_TIMEOUT = "archival.press", 30.0, 300.0  # seconds a question
+MODULE, TIMEOUT, LAYOUT = "archival.press", 30.0, 120.0  # seconds a question
 DRAWN = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff"})
 MOST_PAGES, MOST_HTML = 300, 4_000_000  # of one document drawn; characters of narrative of the whole copy
 LARGEST = 250_000  # characters laid out at once; a document weighs 3,000, a drawn page 1,000
+SHORT, TOO_LONG = 20_000, "trop long pour être imprimé ici"
 WIDTH, HEIGHT, UNDER_TITLE = 174.0, 240.0, 202.0  # millimetres of a page left for a drawn page
 
 
@@ -97,14 +99,12 @@ def pieces(selection: Selection, progress: Progress) -> Iterator[bytes]:
     spool, key = uuid.uuid4(), keys.make(selection.copy.dossier_id)
     chapters: list[Chapter] = []
     press = Press()
-    progress.total = 2 * len(selection.pieces) + 2
+    progress.total = 3 * len(selection.pieces) + 1
     try:
         store = copies.store()
         store.put(spool, vault.seal(key, spool, _drawn(selection, chapters, press, progress)))
         press.end()  # the book is laid out by a child that never saw a deposited file
-        progress(len(selection.pieces) + 1, "mise en pages")
-        made = press.ask("book", _book(selection, chapters), BOOK_TIMEOUT)
-        press.end()
+        made = _made(selection, chapters, press, progress)
         yield from _put_together(selection, chapters, made, _Spool(store, spool, key), progress)
     finally:
         press.end()
@@ -123,8 +123,8 @@ def _drawn(selection: Selection, chapters: list[Chapter], press: Press, progress
         if piece.document.level == "N3":
             chapter.narrative = mark_safe(content.narrative_of(body.content))  # noqa: S308 (rebuilt and escaped)
             html += len(chapter.narrative)
-            if not chapter.narrative or html > MOST_HTML:
-                chapter.narrative, chapter.note = "", "trop long pour être imprimé ici"
+            if not chapter.narrative or len(chapter.narrative) > LARGEST or html > MOST_HTML:
+                chapter.narrative, chapter.note = "", TOO_LONG
         elif body.media_type == "text/plain":
             chapter.text = bodies.text_of(body)
         elif body.media_type in DRAWN:
@@ -158,8 +158,34 @@ def _pages(press: Press, body: bodies.Body, chapter: Chapter) -> Iterator[tuple[
 
 
 # -- the book ------------------------------------------------------------------------------------------------------
-def _book(selection: Selection, chapters: list[Chapter]) -> bytes:
-    """As `archival.press.book` wants it: the parts are as large as what is laid out at once may be."""
+def _made(selection: Selection, chapters: list[Chapter], press: Press, progress: Progress) -> dict[str, Any]:
+    """What cannot be laid out in time is left to the original, which is joined: once more without the longest."""
+    try:
+        return _laid(selection, chapters, press, progress)
+    except sandbox.Unanswered:
+        for chapter in chapters:
+            if len(chapter.narrative) + len(chapter.text) > SHORT:
+                chapter.narrative, chapter.text, chapter.note = "", "", TOO_LONG
+        return _laid(selection, chapters, press, progress)
+    finally:
+        press.end()
+
+
+def _laid(selection: Selection, chapters: list[Chapter], press: Press, progress: Progress) -> dict[str, Any]:
+    """Part by part (`archival.press.Book`): each is as large as what is laid out at once may be."""
+    token = secrets.token_hex(8)
+    press.ask("front", _front(selection, chapters, token).encode(), LAYOUT, token=token)
+    done = 0
+    for part in _parts(chapters):
+        progress(len(chapters) + done, "mise en pages")
+        context = {"patient": selection.patient, "chapters": part, "first": not done, "token": token}
+        press.ask("part", render_to_string("pdf/copy_part.html", context).encode(), LAYOUT)
+        done += len(part)
+    titles = [(chapter.piece.number, chapter.piece.document.title) for chapter in chapters]
+    return press.ask("bind", json.dumps(titles).encode(), LAYOUT)
+
+
+def _parts(chapters: list[Chapter]) -> list[list[Chapter]]:
     parts: list[list[Chapter]] = []
     weight = LARGEST
     for chapter in chapters:
@@ -168,20 +194,16 @@ def _book(selection: Selection, chapters: list[Chapter]) -> bytes:
             weight = 0
         parts[-1].append(chapter)
         weight += 3000 + 1000 * len(chapter.pages) + len(chapter.narrative) + len(chapter.text)
-    html = [
-        render_to_string("pdf/copy_part.html", {"patient": selection.patient, "chapters": part, "first": not number})
-        for number, part in enumerate(parts)
-    ]
-    titles = [(chapter.piece.number, chapter.piece.document.title) for chapter in chapters]
-    return json.dumps({"front": _front(selection, chapters), "parts": html, "titles": titles}).encode()
+    return parts
 
 
-def _front(selection: Selection, chapters: list[Chapter]) -> str:
+def _front(selection: Selection, chapters: list[Chapter], token: str) -> str:
     legal = selection.copy.legal_id is not None
     families: dict[str, list[Chapter]] = {}
     for chapter in chapters:
         families.setdefault(chapter.family.slug, []).append(chapter)
     context = {
+        "token": token,
         "selection": selection,
         "patient": selection.patient,
         "dossier": selection.entry.dossier,
@@ -225,7 +247,7 @@ def _put_together(
 
 def _originals(selection: Selection, progress: Progress) -> Iterator[Attachment]:
     for piece in selection.pieces:
-        progress(len(selection.pieces) + 2 + piece.number, "pièces jointes")
+        progress(2 * len(selection.pieces) + piece.number, "pièces jointes")
         row = piece.document
         yield Attachment(
             name=piece.file.partition("/")[2],

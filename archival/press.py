@@ -1,7 +1,7 @@
 """What runs in the child that makes the pages of a paper copy: draws what was deposited, lays out the book.
 
 No Django, no database. After `confine`: no network, no other program, no writing to a file, bounded memory. Two
-questions draw (`open`, then `page` for each), one lays out (`book`); pictures stay outside of the book, which has
+questions draw (`open`, then `page` for each), three lay out (`Book`); pictures stay outside of the book, which has
 small ones in their place until `archival.appending` puts them in: a copy of any size is laid out in the same memory.
 """
 
@@ -27,7 +27,7 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 from archival import joining
 
 MEMORY = 700 * 1024 * 1024  # bytes of address space: libraries and fonts are mapped in it, resident is a third
-PROCESSOR = 300  # seconds for one question
+PROCESSOR = 120  # seconds for one question
 PIXELS = 1754  # long side of a drawn page: A4 at 150 dots an inch
 QUALITY = 78
 FIRST = 100  # width, in pixels, of the first picture that stands for another: number = width - FIRST
@@ -95,34 +95,55 @@ class Placeholders(URLFetcher):
         return URLFetcherResponse(url, target.getvalue(), {"Content-Type": "image/jpeg"})
 
 
-def book(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    """A tagged PDF/A-3 of a front and of parts, and what must be known to add to it without reading it again.
+class Book:
+    """What is laid out at once is held in memory: parts are laid out one after the other, then joined to the front.
 
-    What is laid out at once is held in memory: the parts are laid out one after the other, then joined. `content`, in
-    JSON: `front` and `parts` (HTML), `titles` (of each document: its anchor is `d` and its number). In the front
-    `@12@` becomes the page of document 12, and a link to `doc:12` leads there.
+    `token`, which no document can know: followed by `start` it becomes the number of the first page, followed by the
+    number of a document the page where that one begins. A link to `doc:12` leads there.
     """
-    said = json.loads(content)
-    start = len(_laid(said["front"], 0).pages)
-    places: dict[int, int] = {}
-    made = []
-    for part in said["parts"]:
-        laid = _laid(part, start)
+
+    def __init__(self, front: str, token: str) -> None:
+        self.front, self.token = front, token
+        self.parts: list[bytes] = []
+        self.places: dict[int, int] = {}
+        self.pages = len(self._laid(front, 0).pages)
+
+    def _laid(self, html: str, start: int) -> Any:
+        """`start`: how many pages stand before it."""
+        html = html.replace(f"{self.token}start", str(start + 1))
+        return HTML(string=html, url_fetcher=Placeholders()).render(pdf_variant=VARIANT)
+
+    def add(self, html: str) -> None:
+        laid = self._laid(html, self.pages)
         for place, one in enumerate(laid.pages):
-            places |= {int(name[1:]): start + place for name in one.anchors if name[1:].isdigit()}
-        made.append(laid.write_pdf(pdf_variant=VARIANT))
-        start += len(laid.pages)
-        del laid
-    front = re.sub("@([0-9]+)@", lambda one: str(places.get(int(one[1]), 0) + 1), said["front"])
-    joined = joining.join(_laid(front, 0).write_pdf(pdf_variant=VARIANT), made, places, said["titles"])
-    return {"pdf": base64.b64encode(joined).decode(), "pages": start, "tail": tail(joined)}
+            named = {int(name[1:]): self.pages + place for name in one.anchors if re.fullmatch("d[0-9]+", name)}
+            self.places = named | self.places
+        self.parts.append(laid.write_pdf(pdf_variant=VARIANT))
+        self.pages += len(laid.pages)
+
+    def bound(self, titles: list[tuple[int, str]]) -> bytes:
+        front = re.sub(f"{self.token}([0-9]+)", lambda one: str(self.places.get(int(one[1]), 0) + 1), self.front)
+        laid = self._laid(front, 0).write_pdf(pdf_variant=VARIANT)
+        return joining.join(laid, self.parts, self.places, titles)
 
 
-def _laid(html: str, start: int) -> Any:
-    """`start`: how many pages stand before it."""
-    return HTML(string=html.replace("@START@", str(start + 1)), url_fetcher=Placeholders()).render(
-        pdf_variant=VARIANT
-    )
+_books: list[Book] = []
+
+
+def front(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    _books[:] = [Book(content.decode(), options["token"])]
+    return {}
+
+
+def part(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    _books[0].add(content.decode())
+    return {}
+
+
+def bind(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    """A tagged PDF/A-3, and what must be known to add to it without reading it again. `content`: titles, in JSON."""
+    made = _books[0].bound(json.loads(content))
+    return {"pdf": base64.b64encode(made).decode(), "tail": tail(made)}
 
 
 def tail(made: bytes) -> dict[str, Any]:
@@ -193,7 +214,9 @@ def confine() -> None:
 QUESTIONS: dict[str, Callable[[bytes, dict[str, Any]], dict[str, Any]]] = {
     "open": opened,
     "page": page,
-    "book": book,
+    "front": front,
+    "part": part,
+    "bind": bind,
 }
 
 

@@ -168,3 +168,23 @@ def test_what_cannot_be_drawn_is_said_so(press_child, content):
 
     with pytest.raises(sandbox.Unanswered):
         press_child.ask("open", content, media_type="application/pdf")
+
+
+def test_a_document_that_cannot_be_laid_out_in_time_is_left_to_its_original(code_tables, monkeypatch):
+    """And a title that looks like what the layout replaces is printed as it is."""
+    dossier = laid.dossier()
+    long = laid.lay(dossier, title="Long", content=b"mot " * 20_000)
+    short = laid.lay(dossier, title="@1@ doc:1 start")
+    asked: list[bytes] = []
+
+    def ask(self: paper.Press, question: str, content: bytes = b"", *args: object, **options: object) -> dict:
+        asked.append(content)
+        if question == "part" and b"mot mot" in content:
+            raise sandbox.Unanswered("late")
+        return {"pdf": "", "tail": {"size": 1, "previous": 0, "root": 1, "info": 0, "id": [], "catalogue": {},
+                                    "names": {}, "pictures": {}}}  # fmt: skip
+
+    monkeypatch.setattr(paper.Press, "ask", ask)
+    row = laid.made(laid.ask(dossier, "paper"))
+    assert row.state == "ready" and set(row.contains) == {long.pk, short.pk}
+    assert "Trop long pour être imprimé ici".encode() in asked[-2] and b"@1@ doc:1 start" in asked[-2]
