@@ -20,7 +20,7 @@ PUBLIC = {
     "accessibilite/": "declaration",
     "aide/": "help",
     "matrice/": "what each profession reads: names nobody",
-    "statistiques/": "figures by elevens: open data",
+    "statistiques/": "figures by twenties: open data",
     "statistiques.": "the same, as CSV and JSON",
     "mentions-legales/": "rights",
     "fhir/metadata": "FHIR: no sign-in",
