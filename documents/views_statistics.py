@@ -1,6 +1,7 @@
 """« Statistiques »: for everybody, as a page, CSV or JSON; a small group is never found (documents.statistics)."""
 
 import csv
+import datetime as dt
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -58,7 +59,7 @@ def _month(period: str, figures: list[Figure]) -> dict[str, Any]:
         {"words": _words(one), "count": one.count, "share": round(100 * one.count / largest)}
         for one in sorted(figures, key=lambda one: (-one.count, one.value))
     ]
-    return {"period": period, "bars": bars}
+    return {"begins": dt.date.fromisoformat(f"{period}-01"), "bars": bars}
 
 
 def _words(figure: Figure) -> str:

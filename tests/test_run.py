@@ -215,3 +215,26 @@ def test_a_first_start_a_second_and_a_stop(command, state):
     second = command("bin/run", "--detach", timeout=60)
     assert second.returncode == 0 and "Paquets" not in second.stdout and "Tables" not in second.stdout
     assert command("bin/stop").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_backup_comes_back_on_an_empty_cluster_and_an_altered_one_does_not(command, state):
+    data, keys = state / "backup" / "data", state / "backup" / "keys"
+    assert command("bin/run", "--detach", timeout=300).returncode == 0
+    data.parent.mkdir()
+    data.parent.chmod(0o777)  # the account of the service writes there
+    made = command("bin/manage", "backup", data, keys)
+    assert made.returncode == 0 and "Sauvegarde faite" in made.stdout, made.stderr
+    told = command("bin/manage", "trail").stdout
+    assert command("bin/stop").returncode == 0
+    shutil.move(state / "env", state / "backup" / "env")
+    for place in ("pg", "media"):
+        shutil.rmtree(state / place)  # the machine is lost: there is the backup and the secrets, no more
+    restored = command("bin/drill", data, keys, state / "backup" / "env", timeout=300)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    opened, traces = re.search(r"prouvée : (\d+) documents ouverts, (\d+) traces", restored.stdout).groups()
+    assert int(opened) > 0 and int(traces) == int(told.split()[0]) > 0
+    content = next(path for path in (data / "media").rglob("*") if path.is_file())
+    content.write_bytes(content.read_bytes()[::-1])
+    refused = command("bin/drill", data, keys, state / "backup" / "env", timeout=300)
+    assert refused.returncode != 0 and "a changé" in refused.stderr
