@@ -17,14 +17,15 @@ prepare_python() {
 
 lock_sum() { sha256sum <"$ROOT/$1"; }
 
-# uv is ten times faster; pip, with the same hashes, where uv does not find its way.
+# uv is ten times faster; pip, with the same hashes, where uv does not find its way. The lock is whole: no package
+# is looked for beyond it. The certificates trusted are those of the machine.
 install_lock() {
-  export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+  export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
   if "$VENV/bin/pip" install -q uv &&
     "$VENV/bin/uv" pip sync -q --require-hashes --python "$VENV/bin/python" "$1"; then
     return
   fi
-  "$VENV/bin/pip" install -q --require-hashes -r "$1"
+  "$VENV/bin/pip" install -q --no-deps --require-hashes -r "$1"
 }
 
 # A checkout that the service user cannot read (under /root, say) is copied where it can.
