@@ -44,6 +44,12 @@ ACTS: dict[str, Act] = {
     Event.DOSSIER_FOUND: Act("vérifié que ce dossier existe", "vérifier que ce dossier existe"),
     Event.DOSSIER_CLOSED: Act("fermé ce dossier", "fermer ce dossier"),
     Event.DOSSIER_REOPENED: Act("rouvert ce dossier", "rouvrir ce dossier"),
+    Event.HOLD_SET: Act(
+        "interdit de détruire ce dossier, pour une procédure en cours", "interdire de détruire ce dossier"
+    ),
+    Event.HOLD_LIFTED: Act(
+        "permis de nouveau la destruction de ce dossier", "permettre la destruction de ce dossier"
+    ),
     Event.DOCUMENT_LISTED: Act("consulté la liste des documents", "consulter la liste des documents"),
     Event.DOCUMENT_READ: Act("ouvert {what}", "ouvrir {what}"),
     Event.DOCUMENT_DEPOSITED: Act("ajouté {what}", "ajouter {what}"),
@@ -150,6 +156,7 @@ BY_CHANGE: dict[tuple[str, str], Act] = {
     (Event.REQUEST_MADE, "copy"): Act("demandé une copie du dossier", "demander une copie du dossier"),
     (Event.REQUEST_MADE, "closure"): Act("demandé la fermeture du dossier", "demander la fermeture du dossier"),
     (Event.REQUEST_MADE, "document"): Act("demandé la suppression d'un document", "demander une suppression"),
+    (Event.REQUEST_MADE, "reopening"): Act("demandé la réactivation du dossier", "demander la réactivation"),
     (Event.REQUEST_MADE, "destruction"): Act(
         "demandé la suppression définitive du dossier", "demander la suppression définitive du dossier"
     ),

@@ -5,6 +5,7 @@ called again after a failure. Raising leaves the request « acceptée, à exécu
 a carrier is carried out by a person, who says « C'est fait » on the sheet of the request.
 """
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 
@@ -12,25 +13,58 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from archival import holds
+from archival.reopening import reopen
 from audit.trail import SYSTEM, Actor
-from patients import dossiers, requests
-from patients.models import Dossier
+from patients import dossiers, notices, requests
+from patients.dossiers import Agreement
+from patients.models import Channel, Dossier, Notice
 from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
 Carrier = Callable[[Request, Actor], None]
 BATCH = 200
+WARNING = dt.timedelta(days=7)  # before an early destruction, once more
 
 
 def close(row: Request, by: Actor) -> None:
     """Closed meanwhile by another way: what was asked is done."""
+    if _locked(row).is_open:
+        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+
+
+def destroy(row: Request, by: Actor) -> None:
+    """The point of no return of an early destruction (R1111-36): `archival.destruction` does what it begins.
+
+    Raises ValidationError while a legal hold keeps the dossier (D16): the next round asks again.
+    """
+    dossier = _locked(row)
+    if holds.keeps(row.dossier_id):
+        raise ValidationError("Une procédure en cours oblige à conserver ce dossier.", code="held")
+    if dossier.is_open:
+        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+    Dossier.objects.filter(pk=row.dossier_id).update(state=Dossier.State.DESTROYED)
+
+
+def reactivate(row: Request, by: Actor) -> None:
+    """The request is the recorded consent (R1111-36): signed paper, or the person herself at the counter."""
+    if not _locked(row).is_open:
+        evidence = f"demande {row.on_paper}, {row.identity}"
+        reopen(row.dossier_id, agreement=Agreement(row.asked_by, evidence, Channel(row.channel)), by=by)
+
+
+def _locked(row: Request) -> Dossier:
+    return Dossier.objects.select_for_update(of=("self",)).get(pk=row.dossier_id)
+
+
+def _closure(row: Request) -> Dossier.Closure:
+    if row.channel == Channel.PROFESSIONAL:
+        return Dossier.Closure.PROFESSIONAL
     asked_by = row.asked_by.partition(":")[0]
-    closure = Dossier.Closure.REPRESENTATIVE if asked_by == "representative" else Dossier.Closure.HOLDER
-    if Dossier.objects.get(pk=row.dossier_id).is_open:
-        dossiers.close(row.dossier_id, closure=closure, by=by)
+    return Dossier.Closure.REPRESENTATIVE if asked_by == "representative" else Dossier.Closure.HOLDER
 
 
-CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close}
+CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}
 
 
 def ready() -> list[Request]:
@@ -52,3 +86,18 @@ def carry_out(by: Actor = SYSTEM) -> tuple[int, int]:
             left += 1
             log.warning("requests: one accepted %s was left for later (%s)", row.kind, type(error).__name__)
     return done, left
+
+
+def warn_of_destruction() -> int:
+    """A week before an early destruction its holder is told once more that she can cancel it. How many were told."""
+    now = timezone.now()
+    rows = Request.objects.filter(
+        state=State.ACCEPTED, kind=Kind.DESTRUCTION, not_before__gt=now, not_before__lte=now + WARNING
+    )
+    told = 0
+    for row in rows.order_by("due_on")[:BATCH]:
+        known = Notice.objects.filter(dossier_id=row.dossier_id, kind=Notice.Kind.DESTRUCTION_NEAR)
+        if not known.filter(created_at__gte=row.asked_at).exists():
+            notices.tell(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)
+            told += 1
+    return told

@@ -17,16 +17,18 @@ from django.db.models import Q
 from django.utils import timezone
 
 from access.models import Representation, User
-from archival import certificates, copies
+from archival import certificates, copies, holds
+from archival.holds_models import LegalHold
 from archival.models import Certificate, Tombstone
 from archival.purge import REACH
 from documents import contents
 from documents.models import DataKey, Document
-from patients.dossiers import kept_until
+from patients.dossiers import is_over
 from patients.ins import keyed_hash
-from patients.models import Dossier
+from patients.models import Dossier, Notice
 
 SKEW = dt.timedelta(minutes=5)
+TELLING = dt.timedelta(hours=1)
 TRACES = ("audit_trace", "audit_tracehead")  # removed by a function of their owner
 
 
@@ -46,17 +48,13 @@ def due(limit: int) -> Iterator[uuid.UUID]:
     """Begun and not ended first; then those whose last day is past in Paris, the oldest first."""
     begun = Dossier.objects.filter(state=Dossier.State.DESTROYED).values_list("pk", flat=True)
     yield from begun[:limit]
-    # Nine years and a half leave out the many; the day itself is counted by the rule.
+    # Ten years are never fewer days than these: the index leaves out the many, the rule counts the day itself.
     long_ago = timezone.now() - dt.timedelta(days=3650)
     closed = Dossier.objects.filter(state=Dossier.State.CLOSED, closed_at__lte=long_ago).order_by("closed_at")
+    closed = closed.exclude(pk__in=LegalHold.objects.running().values("dossier_id"))
     for key, closed_at in closed.values_list("pk", "closed_at")[:limit]:
-        if _is_over(closed_at):
+        if is_over(closed_at):
             yield key
-
-
-def _is_over(closed_at: dt.datetime | None) -> bool:
-    last = kept_until(closed_at)
-    return last is not None and timezone.localdate() > last
 
 
 def destroy(dossier_id: uuid.UUID) -> Certificate | None:
@@ -69,7 +67,14 @@ def destroy(dossier_id: uuid.UUID) -> Certificate | None:
     for document_id in documents:
         contents.store().delete(document_id)
     copies.forget(dossier_id)
-    return _forget(dossier_id)
+    return None if _is_telling(dossier_id) else _forget(dossier_id)
+
+
+def _is_telling(dossier_id: uuid.UUID) -> bool:
+    """The last word to the holder, « c'est fait », leaves before her address goes; an hour, and no more, is given."""
+    since = timezone.now() - TELLING
+    waiting = Notice.objects.filter(dossier_id=dossier_id, sent_at=None, created_at__gt=since)
+    return waiting.filter(kind=Notice.Kind.REQUEST_DONE).exists()
 
 
 def _claim(dossier_id: uuid.UUID) -> bool:
@@ -80,7 +85,7 @@ def _claim(dossier_id: uuid.UUID) -> bool:
         if dossier is None or dossier.is_open:
             return False
         if dossier.state == Dossier.State.CLOSED:
-            if not _is_over(dossier.closed_at):
+            if not is_over(dossier.closed_at) or holds.keeps(dossier_id):
                 return False
             Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
     return True
@@ -104,8 +109,15 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         for user in accounts:
             user.delete()
         cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
-        Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
-        return _certify(found[0], counts, leaves)
+        _, is_first = Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
+        return _certify(found[0], _ground(found[0], is_first), counts, leaves)
+
+
+def _ground(closed_at: dt.datetime, is_first: bool) -> str:
+    """Why: its ten years are over, the person asked for it, or a backup had brought it back."""
+    if not is_first:
+        return "restored"
+    return "term" if is_over(closed_at) else "asked"
 
 
 def _empty(cursor: Any, table: str, dossier_id: uuid.UUID) -> int:
@@ -122,11 +134,12 @@ def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:
     return list(users.exclude(pk__in=list(elsewhere.values_list("user_id", flat=True))))
 
 
-def _certify(closed_at: dt.datetime, counts: dict[str, int], leaves: list[str]) -> Certificate:
+def _certify(closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves: list[str]) -> Certificate:
     """Days, not instants: an instant may be found again elsewhere."""
     reference = secrets.token_hex(16)
     statement: dict[str, Any] = {
         "reference": reference,
+        "ground": ground,
         "closed_on": timezone.localdate(closed_at).isoformat(),
         "destroyed_on": timezone.localdate().isoformat(),
         "counts": {name: count for name, count in sorted(counts.items()) if count},
@@ -157,8 +170,10 @@ def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
     now = timezone.now()
     with transaction.atomic():
         row = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
-        closed_at = row.closed_at or now
-        Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED, closed_at=closed_at)
+        if row.is_open:
+            Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.CLOSED, closed_at=now)
+        LegalHold.objects.filter(dossier_id=dossier_id).delete()  # lifted since that backup, or it had not gone
+        Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
     return destroy(dossier_id)
 
 

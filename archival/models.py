@@ -38,3 +38,4 @@ class Tombstone(models.Model):
 
 
 from archival.copies_models import Copy, LegalCopy  # noqa: E402, F401 (their tables are this app's)
+from archival.holds_models import LegalHold  # noqa: E402, F401

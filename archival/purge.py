@@ -7,6 +7,7 @@ database and fails when a new table is missing. History goes last: it would othe
 REACH = (
     "archival_copy",
     "archival_legalcopy",
+    "archival_legalhold",
     "documents_documentgrant",
     "documents_careline",
     "documents_result",

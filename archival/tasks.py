@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 def carry_out_requests() -> tuple[int, int]:
     """Every ten minutes: what was accepted and may be done."""
     requested_copies.prepare()
+    carry_out.warn_of_destruction()
     return carry_out.carry_out()
 
 

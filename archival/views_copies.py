@@ -5,22 +5,19 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import suspend_request
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from access import holder, second_factor
+from access import holder
 from access.facts import Act
 from access.gate import Absent, Entry
 from access.models import User
-from access.tasks import send_second_factor
-from archival import copies, sealing
+from archival import copies, proof, sealing
 from archival.copies_models import Copy
 from audit.trail import Event
 from documents.vault import Unreadable
@@ -45,8 +42,7 @@ class Ask(forms.Form):
     kind = forms.ChoiceField(label="Sous quelle forme ?", choices=Copy.Kind.choices, widget=forms.RadioSelect)
 
 
-class Fetch(forms.Form):
-    code = forms.CharField(label="Code reçu par e-mail", max_length=20)
+class Fetch(proof.Proof):
     passphrase = forms.CharField(
         label="Phrase secrète",
         min_length=sealing.SHORTEST,
@@ -61,10 +57,7 @@ class Fetch(forms.Form):
     )
 
     def __init__(self, copy: Copy, user: User, *args: Any) -> None:
-        super().__init__(*args)
-        self.fields["code"].widget.attrs |= {"autocomplete": "one-time-code", "autocapitalize": "characters"}
-        if not second_factor.wants_code(user):
-            del self.fields["code"]
+        super().__init__(user, *args)
         if copy.kind != Copy.Kind.SEALED:
             del self.fields["passphrase"], self.fields["again"]
 
@@ -133,15 +126,12 @@ def fetch(request: HttpRequest, copy_id: uuid.UUID) -> HttpResponseBase:
     user = _user(entry)
     if not row.is_ready:
         return redirect("profile_copy", row.pk)
-    if page := second_factor.page_for(request, user):
-        return suspend_request(request, reverse(page))
+    if (page := proof.page(request, user)) is not None:
+        return page
     form = Fetch(row, user, request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        if "code" not in form.fields or second_factor.is_right(request, user, form.cleaned_data["code"]):
-            return _given(request, row, entry, form.cleaned_data.get("passphrase", ""))
-        form.add_error("code", "Ce code n'est pas le bon, ou n'est plus valable. Vérifiez, puis recommencez.")
-    if "code" in form.fields and (nonce := second_factor.ask(request)) is not None:
-        send_second_factor.delay(str(user.pk), nonce)
+    if request.method == "POST" and form.is_given(request, user):
+        return _given(request, row, entry, form.cleaned_data.get("passphrase", ""))
+    form.mail(request, user)
     context = {"row": row, "form": form, "words": WORDS[Copy.Kind(row.kind)][0]}
     return render(request, "copies/fetch.html", context, status=422 if form.errors else 200)
 

@@ -69,6 +69,8 @@ class Event(StrEnum):
     DOSSIER_FOUND = "dossier_found"
     DOSSIER_CLOSED = "dossier_closed"
     DOSSIER_REOPENED = "dossier_reopened"
+    HOLD_SET = "hold_set"
+    HOLD_LIFTED = "hold_lifted"
     DOCUMENT_LISTED = "document_listed"
     DOCUMENT_READ = "document_read"
     DOCUMENT_DEPOSITED = "document_deposited"

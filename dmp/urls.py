@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("access.urls")),
     path("profil/demandes/", include(urls_requests)),
     path("profil/copies/", include("archival.urls")),
+    path("profil/dossier/", include("archival.urls_lifecycle")),
     path("documents/", include("documents.urls")),
     path("activite/", views.show_activity, name="activity"),
     path("activite/<uuid:trace_id>/contester/", views_contest.contest, name="activity_contest"),

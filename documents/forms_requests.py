@@ -19,10 +19,6 @@ def _words(label: str, help_text: str = "", *, required: bool = True) -> forms.C
     )
 
 
-def _agreed(label: str, error: str) -> forms.BooleanField:
-    return forms.BooleanField(label=label, error_messages={"required": error})
-
-
 class Rectification(Form):
     said = _words("Qu'est-ce qui est inexact ?", "Par exemple : « mon prénom est mal écrit », « ce n'est pas moi ».")
 
@@ -41,24 +37,8 @@ class Copy(Form):
         return self.cleaned_data["about_old"] == "old"
 
 
-class Closure(Form):
-    agreed = _agreed(
-        "J'ai compris : une fois fermé, plus personne ne lit mon dossier, ni moi ni mes médecins, même en urgence",
-        "Cochez la case pour demander la fermeture.",
-    )
-    said = _words("Une précision ?", required=False)
-
-
 class Deletion(Form):
     said = _words("Pourquoi doit-il être supprimé ?")
-
-
-class Destruction(Form):
-    agreed = _agreed(
-        "J'ai compris : tout sera détruit, et rien ne pourra être retrouvé, même par la justice ou par mes médecins",
-        "Cochez la case pour demander la suppression définitive.",
-    )
-    said = _words("Une précision ?", required=False)
 
 
 class Contest(Form):
@@ -68,9 +48,7 @@ class Contest(Form):
 FORMS: dict[Kind, type[Form]] = {
     Kind.RECTIFICATION: Rectification,
     Kind.COPY: Copy,
-    Kind.CLOSURE: Closure,
     Kind.DOCUMENT: Deletion,
-    Kind.DESTRUCTION: Destruction,
     Kind.CONTEST: Contest,
 }
 LEADS = {
@@ -78,12 +56,8 @@ LEADS = {
     "un professionnel est corrigé par lui : dans Documents, ouvrez-le puis « Demander une correction ».",
     Kind.COPY: "Tout ce que contient votre dossier, avec la liste des accès. La loi laisse 48 heures pour "
     "réfléchir : la copie n'est jamais remise avant.",
-    Kind.CLOSURE: "Votre dossier est gardé dix ans sans que personne puisse le lire, puis détruit. Vous pouvez le "
-    "rouvrir pendant ce temps. Avant de fermer, demandez une copie, et confiez ailleurs vos directives anticipées.",
     Kind.DOCUMENT: "Un document écrit par un professionnel ne peut être supprimé que par lui, pour un motif "
     "légitime : votre demande lui est montrée dans son logiciel. Ce que vous avez ajouté vous-même, vous le "
     "supprimez sans rien demander.",
-    Kind.DESTRUCTION: "Pour que tout soit détruit sans attendre dix ans. Rien n'est fait avant trente jours, pendant "
-    "lesquels vous pouvez annuler.",
     Kind.CONTEST: "Vous n'êtes pas d'accord avec une réponse ou avec ce qui a été fait de votre dossier.",
 }

@@ -25,6 +25,7 @@ from documents.own import may_delete
 from documents.vault import Unreadable
 from patients import terms
 from patients.dossiers import kept_until
+from patients.models_requests import early_destruction
 
 SEARCH_KEY = "documents_text"  # in the session: words of health stay out of addresses and logs
 SOON = dt.timedelta(days=30)
@@ -64,6 +65,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "ending": people.ending_before(timezone.now() + SOON),
             "treating": people.treating,
             "destruction": kept_until(entry.dossier.closed_at),
+            "early": early_destruction(entry.dossier),
         }
         entry.trace(detail={"page": "accueil"})
     return render(request, "documents/home.html", context)

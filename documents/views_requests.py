@@ -29,12 +29,10 @@ from patients.models_requests import Kind, Request, RequestPaper, State
 BY_SLUG = {
     "correction": Kind.RECTIFICATION,
     "copie": Kind.COPY,
-    "fermeture": Kind.CLOSURE,
     "document": Kind.DOCUMENT,
-    "suppression": Kind.DESTRUCTION,
     "contestation": Kind.CONTEST,
 }
-WHEN_CLOSED = (Kind.COPY, Kind.DESTRUCTION, Kind.RECTIFICATION, Kind.CONTEST)
+WHEN_CLOSED = (Kind.COPY, Kind.RECTIFICATION, Kind.CONTEST)
 SESSION = "session à deux facteurs"
 
 

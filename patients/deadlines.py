@@ -37,6 +37,7 @@ DELAYS = {
     "contest": _RIGHT,
     # A closing is at any time (R1111-36) and the text gives no delay: the month of article 12, and not a day more.
     "closure": Delay(months=1, law=f"article R1111-36 du code de la santé publique et {_A_MONTH}"),
+    "reopening": Delay(months=1, law=f"article R1111-36 du code de la santé publique et {_A_MONTH}"),
     # R1111-36: three months at most; D13: a cool-off of thirty days.
     "destruction": Delay(
         months=3, reflection=dt.timedelta(days=30), law="article R1111-36 du code de la santé publique"

@@ -200,7 +200,13 @@ def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     return dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
 
 
-def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor) -> Dossier:
+def is_over(closed_at: dt.datetime | None) -> bool:
+    """Past its last day: from then on it is destroyed, and no more reopened (D14)."""
+    last = kept_until(closed_at)
+    return last is not None and timezone.localdate() > last
+
+
+def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor, reason: str = "") -> Dossier:
     """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
     with transaction.atomic():
         dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
@@ -209,5 +215,5 @@ def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor) -> Doss
         dossier.state, dossier.closed_at, dossier.closure = Dossier.State.CLOSED, timezone.now(), closure
         dossier._history_user = by  # type: ignore[attr-defined]
         dossier.save(update_fields=["state", "closed_at", "closure"])
-        trail.record(Event.DOSSIER_CLOSED, by=by, dossier_id=dossier.pk, detail={"closure": closure})
+        trail.record(Event.DOSSIER_CLOSED, by=by, dossier_id=dossier.pk, reason=reason, detail={"closure": closure})
     return dossier

@@ -338,6 +338,9 @@ class Notice(DossierScoped):
         PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
         ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
         COPY_READY = "copy_ready", "La copie de votre dossier est prête"
+        DOSSIER_CLOSED = "dossier_closed", "Votre dossier médical partagé est fermé"
+        DOSSIER_REOPENED = "dossier_reopened", "Votre dossier médical partagé est de nouveau ouvert"
+        DESTRUCTION_NEAR = "destruction_near", "Votre dossier va être détruit : vous pouvez encore l'annuler"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)

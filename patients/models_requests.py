@@ -18,6 +18,7 @@ class Kind(models.TextChoices):
     CLOSURE = "closure", "Fermeture du dossier"
     DOCUMENT = "document", "Suppression d'un document"
     DESTRUCTION = "destruction", "Suppression définitive du dossier"
+    REOPENING = "reopening", "Réactivation du dossier"
     CONTEST = "contest", "Contestation"
     HEIRS = "heirs", "Accès des proches d'une personne décédée"
 
@@ -133,7 +134,9 @@ class Request(DossierScoped):
         constraints = [
             models.CheckConstraint(name="request_kind", condition=Q(kind__in=Kind.values)),
             models.CheckConstraint(name="request_state", condition=Q(state__in=State.values)),
-            models.CheckConstraint(name="request_channel", condition=Q(channel__in=["web", "counter", "post"])),
+            models.CheckConstraint(
+                name="request_channel", condition=Q(channel__in=["web", "counter", "post", "professional"])
+            ),
             models.CheckConstraint(
                 name="request_has_an_owner",
                 condition=Q(state__in=[State.RECEIVED, State.CANCELLED]) | ~Q(owner=""),
@@ -219,6 +222,13 @@ class Request(DossierScoped):
     @property
     def may_cancel(self) -> bool:
         return State.CANCELLED in STEPS[self.state]
+
+
+def early_destruction(dossier: Dossier) -> Request | None:
+    """The running request for the destruction of a closed dossier before its term (R1111-36)."""
+    if dossier.is_open:
+        return None
+    return Request.objects.running().filter(dossier=dossier, kind=Kind.DESTRUCTION).first()
 
 
 class RequestPaper(DossierScoped):

@@ -17,6 +17,7 @@ from django.utils import timezone
 from audit import trail
 from audit.trail import Actor, Event
 from patients import codes, deadlines, notices
+from patients.dossiers import is_over
 from patients.models import Channel, Dossier, Notice
 from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
 
@@ -78,11 +79,16 @@ def _check(dossier: Dossier, asked: Asked) -> None:
         raise ValidationError("Cette date d'arrivée est dans l'avenir.", code="arrived")
     if not dossier.is_open and asked.kind in (Kind.CLOSURE, Kind.DOCUMENT):
         raise ValidationError("Ce dossier est déjà fermé : personne ne le lit plus.", code="closed")
+    if asked.kind == Kind.REOPENING and dossier.is_open:
+        raise ValidationError("Ce dossier est ouvert : il n'y a rien à réactiver.", code="open")
+    if asked.kind == Kind.REOPENING and is_over(dossier.closed_at):
+        raise ValidationError("Les dix ans sont passés : ce dossier ne se réactive plus.", code="late")
     running = Request.objects.running().filter(dossier=dossier)
     if running.count() >= MOST:
         raise ValidationError(f"{MOST} demandes attendent déjà une réponse : il faut les finir d'abord.", code="most")
     same = running.filter(kind=asked.kind, concerns=asked.concerns)
-    if (asked.kind in ONE_AT_A_TIME or asked.concerns is not None) and (known := same.first()):
+    single = asked.kind in (*ONE_AT_A_TIME, Kind.REOPENING)
+    if (single or asked.concerns is not None) and (known := same.first()):
         raise ValidationError(f"Cette demande est déjà enregistrée, sous le numéro {known.on_paper}.", code="known")
 
 

@@ -47,6 +47,9 @@ profil/copies/                login     200/422  200/422  404/404  403/403      
 profil/copies/<copy_id>/      login     404/405  404/405  404/405  403/403      403/405 403/405
 profil/copies/<copy_id>/recuperer/ login 404/404 404/404  404/404  403/403      403/403 403/403
 profil/copies/<copy_id>/detruire/ login 405/404  405/404  405/404  403/403      405/403 405/403
+profil/dossier/fermeture/     login     302/302  302/302  404/404  403/403      403/403 403/403
+profil/dossier/reactivation/  login     302/302  302/302  404/404  403/403      403/403 403/403
+profil/dossier/suppression/   login     409/409  409/409  404/404  403/403      403/403 403/403
 autorisations/                login     200/405  200/405  404/405  403/403      403/405 403/405
 aidants/                      login    200/422  200/422  404/404  403/403  403/403  403/403
 aidants/parent/               login     405/422  405/422  405/404  403/403      405/403 405/403

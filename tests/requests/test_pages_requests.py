@@ -70,10 +70,10 @@ def test_a_document_she_may_not_open_or_of_another_dossier_does_not_exist(hers, 
 
 
 def test_she_cancels_until_it_is_done(hers, dossier, agent, time_machine):
-    hers.post(f"{LIST}nouvelle/suppression/", {"agreed": "on"})
+    hers.post(f"{LIST}nouvelle/copie/", {"about_old": ""})
     row = Request.objects.get(dossier=dossier)
     requests.take(dossier.pk, row.pk, by=agent)
-    requests.accept(dossier.pk, row.pk, "Tout sera détruit.", by=agent)
+    requests.accept(dossier.pk, row.pk, "Elle vous est envoyée.", by=agent)
     assert hers.post(f"{LIST}{row.pk}/annuler/").status_code == 302
     row.refresh_from_db()
     assert row.state == "cancelled"
@@ -120,12 +120,15 @@ def test_a_carer_and_a_family_s_request_are_out_of_her_pages(hers, dossier, agen
     assert hers.get(LIST).status_code == 404
 
 
-def test_a_closed_dossier_may_still_be_copied_and_destroyed_not_closed_again(holder_client, code_tables):
-    dossier = make.DossierFactory(closed=True)
+@pytest.mark.parametrize(("closed", "slugs"), [(True, ["reactivation", "suppression"]), (False, ["fermeture"])])
+def test_the_state_of_the_dossier_is_changed_on_its_own_pages(holder_client, code_tables, closed, slugs):
+    dossier = make.DossierFactory(closed=closed)
     hers = holder_client(dossier)
     assert hers.post(f"{LIST}nouvelle/copie/", {"about_old": ""}).status_code == 302
-    assert hers.post(f"{LIST}nouvelle/suppression/", {"agreed": "on"}).status_code == 302
-    assert hers.post(f"{LIST}nouvelle/fermeture/", {"agreed": "on"}).status_code == 422
+    page = hers.get(LIST).content.decode()
+    offered = [one for one in ("fermeture", "reactivation", "suppression") if f"/profil/dossier/{one}/" in page]
+    assert offered == slugs
+    assert hers.get(f"{LIST}nouvelle/fermeture/").status_code == 404
 
 
 def test_the_author_reads_what_is_asked_of_his_document_and_nobody_else_does(hers, dossier, api, agent):

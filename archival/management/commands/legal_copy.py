@@ -1,21 +1,19 @@
 import datetime as dt
-import getpass
 import uuid
 from typing import Any
 
-from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from access import request_queue
+from access.management.operators import OperatorCommand
 from access.models import User
 from archival import copies, legal
 from archival.copies_models import Copy
 from audit.trail import Actor, ActorKind
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Copie pour des proches d'une personne décédée ou pour un expert, à deux exploitants : l'un prépare "
         "(prepare), un autre approuve (approve). Chacun donne le code de son application. Puis : copies --give."
@@ -35,10 +33,10 @@ class Command(BaseCommand):
         second.add_argument("legal", type=uuid.UUID, metavar="COPIE")
         second.add_argument("--paper", action="store_true", help="un PDF à imprimer, au lieu d'un fichier protégé")
         for step in (first, second):
-            step.add_argument("--by", required=True, metavar="E-MAIL", help="compte de l'exploitant qui agit")
+            self.sign(step)
 
     def handle(self, *, step: str, by: str, **options: Any) -> None:
-        user = self._operator(by)
+        user = self.operator(by)
         act = self._prepare if step == "prepare" else self._approve
         try:
             act(user, user.actor(ActorKind.OPERATOR, means="commande+code"), options)
@@ -67,12 +65,3 @@ class Command(BaseCommand):
         kind = Copy.Kind.PAPER if options["paper"] else Copy.Kind.SEALED
         made = legal.approve(row.dossier_id, row.pk, kind=kind, by=actor)
         self.stdout.write(f"Approuvée. La copie {made.pk} se prépare ; ensuite : copies --give {made.pk} FICHIER.")
-
-    def _operator(self, email: str) -> User:
-        """Who acts is who holds the second factor of this account, and nobody else."""
-        user = User.objects.filter(email__iexact=email, kind=User.Kind.OPERATOR, is_active=True).first()
-        known = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first() if user else None
-        code = getpass.getpass(f"Code de l'application de {email} : ")
-        if user is None or known is None or not TOTP(known).validate_code(code):
-            raise CommandError("Ce compte, ou ce code, n'est pas celui d'un exploitant.")
-        return user

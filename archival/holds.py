@@ -1,0 +1,105 @@
+"""Legal holds: set, confirmed, lifted by two operators (D16). Each act writes its row and its trace together.
+
+Under the dossier's lock, which the destruction takes too: a hold is set before it, or refused.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from archival.holds_models import LegalHold
+from audit import trail
+from audit.trail import Actor, Event
+from patients.models import Dossier
+
+TWO = "Un autre exploitant doit le faire : il faut deux personnes."
+
+
+def keeps(dossier_id: uuid.UUID) -> bool:
+    return LegalHold.objects.running().filter(dossier_id=dossier_id).exists()
+
+
+def running() -> list[LegalHold]:
+    """Of every dossier, the oldest first: the operators' list."""
+    return list(LegalHold.objects.running().order_by("set_at"))
+
+
+def by_id(hold_id: uuid.UUID) -> LegalHold | None:
+    """One that runs, for an operator, who reads its name on the list."""
+    return LegalHold.objects.running().filter(pk=hold_id).first()
+
+
+def put(dossier_id: uuid.UUID, *, reason: str, evidence: str, by: Actor) -> LegalHold:
+    """From now on nothing destroys this dossier. Raises ValidationError when its destruction has begun."""
+    if not reason.strip() or not evidence.strip():
+        raise ValidationError("Dites pourquoi, et quelle est la preuve.", code="words")
+    with transaction.atomic():
+        dossier = Dossier.objects.select_for_update(of=("self",)).filter(pk=dossier_id).first()
+        if dossier is None or dossier.state == Dossier.State.DESTROYED:
+            raise ValidationError("Ce dossier n'est plus là : il est détruit.", code="destroyed")
+        row = LegalHold(dossier=dossier, reason=reason.strip(), evidence=evidence.strip(), set_by=by.reference)
+        row.save(force_insert=True)
+        _trace(row, Event.HOLD_SET, by, "set", reason.strip())
+    return row
+
+
+def confirm(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, by: Actor) -> LegalHold:
+    with _locked(dossier_id, hold_id) as row:
+        if row.confirmed_by is not None:
+            raise ValidationError("Ce gel est déjà confirmé.", code="state")
+        if row.set_by == by.reference:
+            raise ValidationError(TWO, code="two")
+        row.confirmed_by, row.confirmed_at = by.reference, timezone.now()
+        row.save(update_fields=["confirmed_by", "confirmed_at"])
+        _trace(row, Event.HOLD_SET, by, "confirmed", row.reason)
+    return row
+
+
+def ask_lift(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, reason: str, by: Actor) -> LegalHold:
+    """It still keeps: another operator lifts it."""
+    if not reason.strip():
+        raise ValidationError("Dites pourquoi le gel peut être levé.", code="words")
+    with _locked(dossier_id, hold_id) as row:
+        row.lift_asked_by, row.lift_asked_at, row.lift_reason = by.reference, timezone.now(), reason.strip()
+        row.save(update_fields=["lift_asked_by", "lift_asked_at", "lift_reason"])
+        _trace(row, Event.HOLD_LIFTED, by, "asked", row.lift_reason)
+    return row
+
+
+def lift(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, by: Actor) -> LegalHold:
+    """What is past its term goes with the next destruction."""
+    with _locked(dossier_id, hold_id) as row:
+        if row.lift_asked_by is None:
+            raise ValidationError("Personne n'a demandé de lever ce gel.", code="state")
+        if by.reference in (row.lift_asked_by, row.set_by):
+            raise ValidationError(TWO, code="two")
+        row.lifted_by, row.lifted_at = by.reference, timezone.now()
+        row.save(update_fields=["lifted_by", "lifted_at"])
+        _trace(row, Event.HOLD_LIFTED, by, "lifted", row.lift_reason)
+    return row
+
+
+@contextmanager
+def _locked(dossier_id: uuid.UUID, hold_id: uuid.UUID) -> Iterator[LegalHold]:
+    with transaction.atomic():
+        rows = LegalHold.objects.select_for_update(of=("self",)).running()
+        row = rows.filter(dossier_id=dossier_id, pk=hold_id).first()
+        if row is None:
+            raise ValidationError("Aucun gel en cours ne porte ce nom.", code="none")
+        yield row
+
+
+def _trace(row: LegalHold, event: Event, by: Actor, change: str, reason: str) -> None:
+    trail.record(
+        event,
+        by=by,
+        dossier_id=row.dossier_id,
+        object_kind="hold",
+        object_id=row.pk,
+        reason=reason,
+        detail={"changes": [change]},
+    )

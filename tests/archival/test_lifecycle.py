@@ -1,0 +1,325 @@
+"""Closing, reactivating, early destruction, legal holds: what each does, and what none of them may cross."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from access import gate
+from access.facts import Act
+from access.models import Block, CareTeam, DossierGrant, EmergencyAccess, Representation
+from archival import carry_out, destruction, holds, reopening
+from archival.holds_models import LegalHold
+from archival.models import Certificate
+from audit.models import Trace
+from audit.trail import Actor, ActorKind, Event
+from documents.models import DocumentGrant
+from patients import dossiers, requests
+from patients.dossiers import Agreement
+from patients.models import Channel, Consent, Dossier, Notice
+from patients.models_requests import Kind
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+HOLDER = Actor(ActorKind.HOLDER, "titulaire")
+AGENT = Actor(ActorKind.COUNTER, "agent", "Karim Benali")
+ONE, TWO, THREE = (Actor(ActorKind.OPERATOR, name) for name in ("un", "deux", "trois"))
+AGREED = Agreement("holder", "formulaire signé n° 7", Channel.COUNTER)
+CLOSED = dt.datetime(2026, 3, 5, 11, tzinfo=dt.UTC)
+LAST_DAY = dt.datetime(2036, 3, 5, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def _one_clock(monkeypatch):
+    """The frozen clock is this machine's alone: the database's cannot be moved."""
+    monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)
+
+
+@pytest.fixture
+def dossier(code_tables, time_machine):
+    time_machine.move_to(CLOSED - dt.timedelta(days=3), tick=False)
+    return make.DossierFactory()
+
+
+@pytest.fixture
+def closed(dossier, time_machine):
+    time_machine.move_to(CLOSED, tick=False)
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=HOLDER)
+    return dossier
+
+
+def state(dossier):
+    return Dossier.objects.values_list("state", flat=True).filter(pk=dossier.pk).first()
+
+
+def accepted(dossier, kind):
+    asked = requests.Asked(kind=kind, channel=Channel.POST, requester="Antoine MARCHAND", identity="lettre signée")
+    row = requests.ask(dossier.pk, asked, by=AGENT)
+    requests.take(dossier.pk, row.pk, by=AGENT)
+    return requests.accept(dossier.pk, row.pk, "Oui.", by=AGENT)
+
+
+# -- reactivating ----------------------------------------------------------------------------------------------------
+def test_reactivated_everything_is_as_it_was_and_the_consent_is_kept(closed, time_machine):
+    document = make.DocumentFactory(dossier=closed, title="Compte rendu")
+    time_machine.shift(dt.timedelta(days=900))
+    reopening.reopen(closed.pk, agreement=AGREED, by=AGENT)
+    closed.refresh_from_db()
+    assert (closed.state, closed.closed_at, closed.closure) == ("open", None, "")
+    consent = Consent.objects.get(dossier=closed, subject="reopening")
+    assert (consent.evidence, consent.collected_by, consent.channel) == (
+        "formulaire signé n° 7", "counter:agent", "counter",
+    )  # fmt: skip
+    with gate.enter(make.holder(closed), Act.LIST, Event.DOCUMENT_LISTED, dossier_id=closed.pk) as entry:
+        assert list(type(document).objects.within(entry.scope)) == [document]
+        entry.trace()
+    assert Trace.objects.about(closed.pk).filter(event="dossier_reopened", actor_id="agent").count() == 1
+    assert Notice.objects.filter(dossier=closed, kind="dossier_reopened").count() == 1
+    assert list(closed.history.filter(id=closed.pk).order_by("history_id").values_list("state", flat=True)) == [
+        "open", "closed", "open",
+    ]  # fmt: skip
+
+
+def test_rights_do_not_come_back_and_what_forbids_stays(dossier, time_machine):
+    doctor, treating, foe = make.ProfessionalFactory(), make.ProfessionalFactory(), make.ProfessionalFactory()
+    make.permit(dossier, doctor, until=timezone.now() + dt.timedelta(days=3000))
+    make.treat(dossier, treating)
+    make.forbid(dossier, foe)
+    document = make.DocumentFactory(dossier=dossier)
+    make.open_document(document, doctor)
+    for role in ("holder", "guardian", "carer"):
+        make.holder_of(dossier, role)
+    soon = timezone.now() + dt.timedelta(days=300)
+    CareTeam.objects.create(dossier=dossier, name="Diabète", until=soon, source="test", consented_by="holder:test")
+    EmergencyAccess.objects.create(
+        dossier=dossier, user=make.account(doctor), kind="break_glass", reason="coma", until=soon
+    )
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=HOLDER)
+    time_machine.shift(60)
+    reopening.reopen(dossier.pk, agreement=AGREED, by=HOLDER)
+    assert not DossierGrant.rights.running().filter(content_object=dossier).exists()
+    assert not DocumentGrant.rights.running().filter(dossier=dossier).exists()
+    assert not CareTeam.objects.running().filter(dossier=dossier).exists()
+    assert not EmergencyAccess.objects.running().filter(dossier=dossier).exists()
+    left = Representation.objects.running().filter(dossier=dossier).values_list("role", flat=True)
+    assert sorted(left) == ["guardian", "holder"]
+    assert Block.objects.running().filter(dossier=dossier).count() == 1
+    history = DossierGrant.history.filter(content_object_id=dossier.pk, history_type="~")
+    assert history.count() == 2  # each right's end is in its history
+    for professional in (doctor, treating):
+        with pytest.raises(gate.Refused), gate.enter(
+            make.caller(professional), Act.LIST, Event.DOCUMENT_LISTED, dossier_id=dossier.pk
+        ):  # fmt: skip
+            pass
+
+
+def test_without_consent_nothing_is_reopened(closed):
+    with pytest.raises(ValidationError):
+        reopening.reopen(closed.pk, agreement=Agreement("holder", "", Channel.COUNTER), by=AGENT)
+    assert state(closed) == "closed"
+
+
+def test_an_open_dossier_is_not_reopened(dossier):
+    with pytest.raises(ValidationError):
+        reopening.reopen(dossier.pk, agreement=AGREED, by=AGENT)
+
+
+def test_reactivated_on_the_last_day_and_never_after_though_not_yet_destroyed(closed, time_machine):
+    time_machine.move_to(LAST_DAY + dt.timedelta(days=1), tick=False)
+    with pytest.raises(ValidationError) as said:
+        reopening.reopen(closed.pk, agreement=AGREED, by=AGENT)
+    assert said.value.code == "late"
+    time_machine.move_to(LAST_DAY, tick=False)
+    reopening.reopen(closed.pk, agreement=AGREED, by=AGENT)
+    assert state(closed) == "open"
+
+
+def test_closed_again_ten_new_years_begin(closed, time_machine):
+    time_machine.move_to(LAST_DAY, tick=False)
+    reopening.reopen(closed.pk, agreement=AGREED, by=AGENT)
+    dossiers.close(closed.pk, closure=Dossier.Closure.HOLDER, by=HOLDER)
+    time_machine.shift(dt.timedelta(days=3000))
+    assert destruction.run(limit=10) == 0
+    time_machine.move_to(dt.datetime(2046, 3, 6, 0, 0, 1, tzinfo=dt.UTC), tick=False)
+    assert destruction.run(limit=10) == 1
+
+
+# -- early destruction -----------------------------------------------------------------------------------------------
+def test_early_destruction_waits_thirty_days_and_is_told_at_each_step(closed, time_machine):
+    accepted(closed, Kind.DESTRUCTION)
+    time_machine.shift(dt.timedelta(days=22))
+    assert carry_out.warn_of_destruction() == 0
+    time_machine.shift(dt.timedelta(days=7, hours=23))
+    assert (carry_out.warn_of_destruction(), carry_out.warn_of_destruction()) == (1, 0)
+    assert carry_out.carry_out() == (0, 0)
+    assert state(closed) == "closed"
+    time_machine.shift(dt.timedelta(hours=2))
+    assert carry_out.carry_out() == (1, 0)
+    assert state(closed) == "destroyed"
+    told = sorted(Notice.objects.filter(dossier=closed).values_list("kind", flat=True))
+    assert told == ["destruction_near", "request_answered", "request_done", "request_moved", "request_received"]
+
+
+def test_the_last_word_leaves_before_the_address_goes(closed, time_machine):
+    accepted(closed, Kind.DESTRUCTION)
+    time_machine.shift(dt.timedelta(days=31))
+    carry_out.carry_out()
+    assert destruction.run(limit=10) == 0
+    assert Notice.objects.filter(dossier=closed, kind="request_done").exists()
+    Notice.objects.filter(dossier=closed).update(sent_at=timezone.now())
+    assert destruction.run(limit=10) == 1
+    assert state(closed) is None
+    assert '"ground":"asked"' in Certificate.objects.get().statement
+
+
+def test_a_mail_that_never_leaves_keeps_nothing_for_more_than_an_hour(closed, time_machine):
+    accepted(closed, Kind.DESTRUCTION)
+    time_machine.shift(dt.timedelta(days=31))
+    carry_out.carry_out()
+    time_machine.shift(dt.timedelta(minutes=61))
+    assert destruction.run(limit=10) == 1
+
+
+def test_cancelled_or_reactivated_nothing_is_destroyed(closed, time_machine):
+    row = accepted(closed, Kind.DESTRUCTION)
+    requests.cancel(closed.pk, row.pk, by=HOLDER)
+    again = accepted(closed, Kind.DESTRUCTION)
+    reopening.reopen(closed.pk, agreement=AGREED, by=HOLDER)
+    again.refresh_from_db()
+    assert again.state == "cancelled"
+    time_machine.shift(dt.timedelta(days=80))
+    assert carry_out.carry_out() == (0, 0)
+    assert destruction.run(limit=10) == 0
+    assert state(closed) == "open"
+
+
+def test_an_open_dossier_is_closed_then_destroyed(dossier, time_machine):
+    accepted(dossier, Kind.DESTRUCTION)
+    time_machine.shift(dt.timedelta(days=31))
+    assert carry_out.carry_out() == (1, 0)
+    assert state(dossier) == "destroyed"
+
+
+def test_a_reactivation_asked_by_letter_is_carried_out_once_accepted(closed):
+    row = accepted(closed, Kind.REOPENING)
+    assert carry_out.carry_out() == (1, 0)
+    assert state(closed) == "open"
+    consent = Consent.objects.get(dossier=closed, subject="reopening")
+    assert consent.evidence == f"demande {row.on_paper}, lettre signée"
+
+
+@pytest.mark.parametrize(("kind", "code"), [(Kind.REOPENING, "open")])
+def test_what_has_no_sense_is_not_asked(dossier, kind, code):
+    asked = requests.Asked(kind=kind, channel=Channel.POST, requester="X", identity="lettre")
+    with pytest.raises(ValidationError) as said:
+        requests.ask(dossier.pk, asked, by=AGENT)
+    assert said.value.code == code
+
+
+# -- legal holds -----------------------------------------------------------------------------------------------------
+def test_a_hold_keeps_a_dossier_beyond_its_term_and_from_early_destruction(closed, time_machine):
+    hold = holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    accepted(closed, Kind.DESTRUCTION)
+    time_machine.shift(dt.timedelta(days=31))
+    assert carry_out.carry_out() == (0, 1)
+    time_machine.move_to(LAST_DAY + dt.timedelta(days=40), tick=False)
+    assert destruction.run(limit=10) == 0
+    assert destruction.destroy(closed.pk) is None
+    holds.confirm(closed.pk, hold.pk, by=TWO)
+    holds.ask_lift(closed.pk, hold.pk, reason="classée", by=ONE)
+    assert destruction.run(limit=10) == 0
+    holds.lift(closed.pk, hold.pk, by=TWO)
+    assert destruction.run(limit=10) == 1
+
+
+def test_two_persons_set_it_and_two_lift_it(closed):
+    hold = holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    with pytest.raises(ValidationError):
+        holds.confirm(closed.pk, hold.pk, by=ONE)
+    holds.confirm(closed.pk, hold.pk, by=TWO)
+    with pytest.raises(ValidationError):
+        holds.lift(closed.pk, hold.pk, by=TWO)  # nobody asked for it
+    holds.ask_lift(closed.pk, hold.pk, reason="classée", by=TWO)
+    for same in (TWO, ONE):  # who asks, who set it
+        with pytest.raises(ValidationError):
+            holds.lift(closed.pk, hold.pk, by=same)
+    holds.lift(closed.pk, hold.pk, by=THREE)
+    assert not holds.keeps(closed.pk)
+    changes = Trace.objects.about(closed.pk).filter(event__startswith="hold").order_by("seq")
+    assert [(one.event, one.detail["changes"], one.actor_id) for one in changes] == [
+        ("hold_set", ["set"], "un"),
+        ("hold_set", ["confirmed"], "deux"),
+        ("hold_lifted", ["asked"], "deux"),
+        ("hold_lifted", ["lifted"], "trois"),
+    ]
+
+
+def test_one_of_two_holds_is_enough(closed, time_machine):
+    first = holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    holds.put(closed.pk, reason="expertise", evidence="ordonnance 3", by=ONE)
+    holds.ask_lift(closed.pk, first.pk, reason="classée", by=THREE)
+    holds.lift(closed.pk, first.pk, by=TWO)
+    time_machine.move_to(LAST_DAY + dt.timedelta(days=2), tick=False)
+    assert destruction.run(limit=10) == 0
+
+
+def test_a_hold_comes_too_late_once_the_destruction_has_begun(closed):
+    Dossier.objects.filter(pk=closed.pk).update(state="destroyed")
+    with pytest.raises(ValidationError) as said:
+        holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    assert said.value.code == "destroyed"
+
+
+# -- what the database itself refuses --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "after", "passes"),
+    [
+        ("open", "closed", True), ("open", "destroyed", False), ("closed", "open", True),
+        ("closed", "destroyed", True), ("destroyed", "open", False), ("destroyed", "closed", False),
+    ],
+)  # fmt: skip
+def test_the_database_holds_the_states(dossier, before, after, passes):
+    for step in {"open": [], "closed": ["closed"], "destroyed": ["closed", "destroyed"]}[before]:
+        _force(dossier, step)
+    if passes:
+        return _force(dossier, after)
+    with pytest.raises(IntegrityError, match="no step"), transaction.atomic():
+        _force(dossier, after)
+
+
+def _force(dossier, to):
+    closed_at = None if to == "open" else CLOSED
+    Dossier.objects.filter(pk=dossier.pk).update(state=to, closed_at=closed_at)
+
+
+def test_the_database_moves_no_day_of_closing_and_deletes_nothing_that_lives(closed):
+    with pytest.raises(IntegrityError, match="not moved"), transaction.atomic():
+        Dossier.objects.filter(pk=closed.pk).update(closed_at=CLOSED - dt.timedelta(days=4000))
+    with (
+        pytest.raises(IntegrityError, match="only what is destroyed"),
+        transaction.atomic(),
+        connection.cursor() as c,
+    ):
+        c.execute("DELETE FROM patients_dossier WHERE id = %s", [closed.pk])
+
+
+def test_the_database_keeps_what_a_hold_keeps(closed):
+    holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    with pytest.raises(IntegrityError, match="legal hold"), transaction.atomic():
+        Dossier.objects.filter(pk=closed.pk).update(state="destroyed")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"confirmed_by": "operator:un", "confirmed_at": CLOSED},
+        {"lifted_by": "operator:deux", "lifted_at": CLOSED},
+        {"lift_asked_by": "operator:deux", "lift_asked_at": CLOSED},
+    ],
+)
+def test_the_database_wants_two_persons_for_a_hold(closed, fields):
+    hold = holds.put(closed.pk, reason="plainte", evidence="PV 12", by=ONE)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        LegalHold.objects.filter(dossier=closed, pk=hold.pk).update(**fields)
