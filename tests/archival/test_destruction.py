@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from access.models import Representation, User
 from archival import certificates, destruction
-from archival.models import Certificate, Tombstone
+from archival.models import Tombstone
 from audit import proofs, trail
 from audit.trail import SYSTEM, Event
 from documents import contents
@@ -155,60 +155,6 @@ def test_no_canary_is_left_in_a_dump_nor_on_the_disk(full, settings, time_machin
         assert not [form for form in forms(mark) if form in text], mark
     left = [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
     assert left == []
-
-
-class Killed(BaseException):
-    """What no product code catches."""
-
-
-def broken_at(number):
-    """A wrapper that kills the run at its n-th statement."""
-    seen = iter(range(number))
-
-    def wrapper(execute, sql, *rest):
-        if next(seen, None) is None:
-            raise Killed
-        return execute(sql, *rest)
-
-    return wrapper
-
-
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 5, 8, 13, 21, 34, 45, 55])
-def test_killed_at_a_statement_it_is_untouched_or_ends_at_the_next_run(full, time_machine, number):
-    gone, kept = full
-    before, other = rows_of(gone), rows_of(kept)
-    time_machine.move_to(NEXT_DAY, tick=False)
-    try:
-        with connection.execute_wrapper(broken_at(number)):
-            destruction.run(limit=10)
-    except Killed:
-        state = Dossier.objects.filter(pk=gone.pk).values_list("state", flat=True).first()
-        assert rows_of(gone) == before
-        assert state in ("closed", "destroyed")
-        if state == "closed":
-            assert contents.read(gone.documents.get()) == b"quetsche-noire"
-    destruction.run(limit=10)
-    assert not any(rows_of(gone).values())
-    assert rows_of(kept) == other
-    assert Certificate.objects.count() == Tombstone.objects.count() == 1
-
-
-def test_killed_at_a_file_it_ends_at_the_next_run(full, time_machine, monkeypatch):
-    gone, _ = full
-    key = gone.documents.get().pk
-    time_machine.move_to(NEXT_DAY, tick=False)
-
-    def killed(store, file_id):
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr("documents.vault.BlobStore.delete", killed)
-        with pytest.raises(Killed):
-            destruction.run(limit=10)
-    assert not DataKey.objects.filter(dossier_id=gone.pk).exists()  # nothing opens any more
-    destruction.run(limit=10)
-    assert files([key]) == [False]
-    assert not any(rows_of(gone).values())
 
 
 def test_reopened_meanwhile_it_is_left_alone(full, time_machine):
