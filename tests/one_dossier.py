@@ -45,6 +45,8 @@ ACROSS = {
     "access/request_reminders.py:due": "deadlines that come near: an index holds what runs",
     "archival/carry_out.py:ready": "what was accepted and waits to be done: the same index; each is then locked",
     "archival/carry_out.py:warn_of_destruction": "accepted destructions of the coming week: the same index",
+    "archival/management/commands/demo_ten_years.py:handle": "a person without dossier: in a demonstration alone",
+    "archival/remains.py:rows_of": "two tables keyed by the hash of a number: by dossier, for an operator",
     "archival/holds.py:running": "the operators' list of legal holds",
     "archival/holds.py:by_id": "one of them, by its id",
     "archival/copies.py:destroy_ended": "copies past their eight days, whatever the dossier: a partial index",

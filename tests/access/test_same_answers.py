@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 WRONG = "une autre phrase"
 UNKNOWN = "inconnue@example.org"
-DESTROYED = {"state": "destroyed", "closed_at": "2010-01-01T00:00:00Z", "closure": "DEMANDE_TITULAIRE"}
+CLOSED = {"state": "closed", "closed_at": "2010-01-01T00:00:00Z", "closure": "DEMANDE_TITULAIRE"}
 # What differs from one answer to the next, even to the same request.
 PASSING = re.compile(r'value="[^"]*"|[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.+]+|nonce-\S+')
 
@@ -214,7 +214,8 @@ def test_a_number_without_dossier_is_answered_as_that_of_a_dossier_destroyed(cod
     client = api(make.ProfessionalFactory())
     destroyed = make.DossierFactory()
     number = Patient.objects.get(dossier=destroyed).ins
-    Dossier.objects.filter(pk=destroyed.pk).update(**DESTROYED)
+    for step in (CLOSED, {"state": "destroyed"}):
+        Dossier.objects.filter(pk=destroyed.pk).update(**step)
     unknown = make.InsuredFactory.build().ins
 
     def search(one):
@@ -230,7 +231,8 @@ def test_a_number_without_dossier_is_answered_as_that_of_a_dossier_destroyed(cod
 def test_the_page_of_a_dossier_destroyed_is_that_of_no_dossier(code_tables, monkeypatch, api):
     client = api(make.ProfessionalFactory())
     destroyed = make.DossierFactory()
-    Dossier.objects.filter(pk=destroyed.pk).update(**DESTROYED)
+    for step in (CLOSED, {"state": "destroyed"}):
+        Dossier.objects.filter(pk=destroyed.pk).update(**step)
     addresses = [uuid.uuid4().hex, destroyed.pk.hex]
     client.get(f"/fhir/Patient/{addresses[0]}")
     said = [answer(monkeypatch, lambda one=one: client.get(f"/fhir/Patient/{one}"), one) for one in addresses]

@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connection, connections
 from django.utils import timezone
 
 from access.models import Representation, User
-from archival import certificates, destruction
+from archival import certificates, destruction, remains
 from archival.models import Tombstone
 from audit import proofs, trail
 from audit.trail import SYSTEM, Event
@@ -72,19 +72,7 @@ def _filled():
 
 
 def rows_of(dossier):
-    """Every table with a dossier, found in the catalogue, and how many rows of this one it has."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t "
-            "USING (table_schema, table_name) WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' "
-            "AND (c.column_name = 'dossier_id' OR c.table_name IN ('patients_dossier', 'patients_historicaldossier') "
-            "AND c.column_name = 'id')"
-        )
-        found = {}
-        for table, column in cursor.fetchall():
-            cursor.execute(f"SELECT count(*) FROM {table} WHERE {column} = %s", [dossier.pk])
-            found[table] = cursor.fetchone()[0]
-    return found
+    return remains.rows_of(dossier.pk)
 
 
 def files(dossier_documents):

@@ -66,7 +66,7 @@ def test_nothing_withdrawn_everything_leaves_and_the_trail_has_one_line(api, dos
         (make.forbid, "blocked"),
         (lambda dossier, doctor: Document.objects.filter(dossier=dossier).update(masked=True), "absent"),
         (lambda dossier, doctor: type(dossier).objects.filter(pk=dossier.pk).update(**CLOSED), "closed"),
-        (lambda dossier, doctor: type(dossier).objects.filter(pk=dossier.pk).update(**GONE), "absent"),
+        (lambda dossier, doctor: destroyed(dossier), "absent"),
     ],
     ids=["withdrawn", "blocked", "masked", "closed", "destroyed"],
 )
@@ -80,7 +80,11 @@ def test_what_ends_the_right_stops_the_download_at_the_next_segment(api, dossier
 
 
 CLOSED = {"state": "closed", "closed_at": timezone.now(), "closure": "DEMANDE_TITULAIRE"}
-GONE = CLOSED | {"state": "destroyed"}
+
+
+def destroyed(dossier):
+    for step in (CLOSED, {"state": "destroyed"}):
+        type(dossier).objects.filter(pk=dossier.pk).update(**step)
 
 
 def test_a_range_stops_too(api, dossier, doctor, document):
