@@ -160,6 +160,7 @@ api/v1/dossiers/<dossier>/demandes/<demande> 401/401  404/405  404/405  404/405 
 api/v1/dossiers/<dossier>/demandes/<demande>/code 401/401  405/422  405/422  405/422  403/403
 api/v1/dossiers/<dossier>/demandes/<demande>/pin 401/401  405/422  405/422  405/422  403/403
 api/v1/dossiers/<dossier>/equipe/membres 401/401  405/422  405/422  405/422  403/403
+api/v1/dossiers/<dossier>/fermeture 401/401  405/422  405/422  405/422  403/403
 api/v1/alertes                       401/401  200/405  200/405  200/405  403/403
 api/v1/dossiers/<dossier>/urgences   401/401   200/422    200/422  200/422  403/403
 api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401 405/422 405/422 405/422 403/403

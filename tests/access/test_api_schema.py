@@ -33,6 +33,7 @@ def test_it_is_openapi_3_1_and_names_the_acts(schema):
         ("post", "/dossiers/{dossier}/demandes/{demande}/code"): "accord_par_grille",
         ("post", "/dossiers/{dossier}/demandes/{demande}/pin"): "accord_par_code_personnel",
         ("post", "/dossiers/{dossier}/equipe/membres"): "nommer_membre_equipe",
+        ("post", "/dossiers/{dossier}/fermeture"): "transmettre_fermeture",
         ("get", "/alertes"): "lire_alertes",
         ("get", "/dossiers/{dossier}/depots"): "lister_mes_depots",
         ("get", "/dossiers/{dossier}/urgences"): "lire_mes_urgences",
