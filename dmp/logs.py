@@ -1,7 +1,8 @@
-"""What goes in the log of an error of the database: its code and what it is about, never a value.
+"""What goes in the log of an error: its code and what it is about, never a value.
 
-PostgreSQL's message holds the row: « DETAIL: Key (email)=(…) already exists », « invalid input syntax: "…" »,
-a parameter in CONTEXT. A log is read by people who have no right to any of it.
+A ValueError quotes the value: « Invalid address "…" ». PostgreSQL's message holds the row: « DETAIL: Key
+(email)=(…) already exists », « invalid input syntax: "…" », a parameter in CONTEXT. A log is read by people who have
+no right to any of it.
 """
 
 import datetime as dt
@@ -21,14 +22,14 @@ _IDENTIFIERS = re.compile(
 
 
 class Discreet(logging.Formatter):
-    """A formatter that takes the values out of database errors, in messages and in tracebacks."""
+    """A formatter that takes the values out of errors that quote them, in messages and in tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         given = list(record.args.values()) if isinstance(record.args, dict) else list(record.args or ())
         roots = [record.exc_info[1] if record.exc_info else None, record.msg, *given]
         for error in _chain([one for one in roots if isinstance(one, BaseException)]):
-            if isinstance(error, psycopg.Error) and (said := str(error)):
+            if isinstance(error, (psycopg.Error, ValueError)) and len(said := str(error)) > 3:
                 # As it stands, and as `repr` writes it.
                 for form in (said, repr(said)[1:-1]):
                     text = text.replace(form, _about(error))
@@ -44,8 +45,10 @@ class AsJson(Discreet):
         return json.dumps(said, ensure_ascii=False)
 
 
-def _about(error: psycopg.Error) -> str:
-    """SQLSTATE, table and constraint: enough to find the line of code and the rule."""
+def _about(error: psycopg.Error | ValueError) -> str:
+    """SQLSTATE, table and constraint: enough to find the line of code and the rule. Of a value, its kind of error."""
+    if isinstance(error, ValueError):
+        return f"[{type(error).__name__}]"
     found = [error.sqlstate, error.diag.table_name, error.diag.column_name, error.diag.constraint_name]
     return f"[{' '.join(one for one in found if one) or type(error).__name__}]"
 

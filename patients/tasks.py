@@ -36,7 +36,7 @@ def send_notices() -> int:
             try:
                 body = render_to_string("emails/notice.txt", {"notice": notice, "portal": settings.PORTAL_URL})
                 send_mail(notice.get_kind_display(), body, None, [notice.email])
-            except OSError:
+            except (OSError, ValueError):  # an address that cannot be one must not keep the others waiting
                 pass
             else:
                 notice.sent_at = timezone.now()

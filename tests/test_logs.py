@@ -61,6 +61,11 @@ def turned_into_another():
         raise ValidationError("Cette adresse sert déjà.") from error
 
 
+def not_an_address():
+    """As the standard library quotes what it cannot read."""
+    raise ValueError(f'Invalid address "{NAME}"')
+
+
 def grouped():
     try:
         twice()
@@ -91,7 +96,9 @@ def test_a_page_that_breaks_a_unique_rule_is_logged_without_the_value(client, se
     assert NAME not in text
 
 
-@pytest.mark.parametrize("act", [twice, twice_on_two_lines, not_a_number, copied, turned_into_another, grouped])
+@pytest.mark.parametrize(
+    "act", [twice, twice_on_two_lines, not_a_number, copied, turned_into_another, grouped, not_an_address]
+)
 def test_no_value_in_a_traceback_nor_in_a_message(log, act):
     logger = logging.getLogger("documents.tasks")
     with pytest.raises(Exception) as raised:

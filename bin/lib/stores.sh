@@ -37,10 +37,11 @@ match_cluster_version() {
 }
 
 # Errors are logged without the statement, its parameters or the key's values: a log is no place for health data.
+# A past segment of the journal is removed, not kept to be written over: what was destroyed stays readable in none.
 postgres_options() {
   printf '%s\n' listen_addresses= "unix_socket_directories=$RUN/pg" "hba_file=$STATE/pg_hba.conf" \
     "ident_file=$STATE/pg_ident.conf" shared_buffers=256MB max_locks_per_transaction=256 log_destination=stderr \
-    log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0
+    log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0 wal_recycle=off
   [[ $1 == kept ]] || printf '%s\n' fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
 }
 
