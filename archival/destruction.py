@@ -99,6 +99,7 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
             return None
         accounts = _accounts_of_nothing_else(dossier_id)
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        # D15: the traces go, their digests stay in the certificate, so that a sealed log stays provable.
         cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
         leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]
         counts = {"audit_trace": len(leaves)}
