@@ -159,13 +159,22 @@ class Permission(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True)
 
 
-class Asking(Consented):
-    until = serializers.DateField(
-        required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
-    )
+class HowMuch(serializers.Serializer[Any]):
+    """Everything his profession reads, some families of documents, or emergencies only."""
+
     extent = serializers.ChoiceField(DossierGrant.Extent.choices, default=DossierGrant.Extent.GENERAL)
     families = serializers.ListField(
         child=serializers.CharField(max_length=20), default=list, help_text="Avec extent=limited : au moins une."
+    )
+
+
+def limits_of(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ("extent", "families")}
+
+
+class Asking(HowMuch, Consented):
+    until = serializers.DateField(
+        required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
     )
 
 
@@ -258,7 +267,7 @@ class PermissionView(Door):
         asked.is_valid(raise_exception=True)
         until = _end_of(asked.validated_data.get("until"))
         with self.recording(dossier, Event.ACCESS_GRANTED) as entry:
-            limits = {name: asked.validated_data[name] for name in ("extent", "families")}
+            limits = limits_of(asked.validated_data)
             grant = grants.authorise(entry, self.professional, until, source="professional", **limits)
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
         return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})

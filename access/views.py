@@ -121,7 +121,7 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
     form = Authorisation(request.POST)
     if not form.is_valid():
         return _professional(request, professional_id, form, status=422)
-    until, limits = form.until, {name: form.cleaned_data[name] for name in ("extent", "families")}
+    until, limits = form.until, form.limits
 
     def give(entry: Entry, who: Professional) -> str:
         express = entry.actor.kind is not ActorKind.CARER  # D18: the holder, or who speaks for him by law
