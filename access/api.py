@@ -304,7 +304,7 @@ class TreatingView(Door):
             return Response({"detail": "Le médecin traitant est un médecin.", "ground": "profession"}, 403)
         with self.recording(dossier, Event.TREATING_NAMED) as entry:
             grants.name_treating(entry, self.professional, source="professional")
-            notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
+            notices.tell(entry.dossier.pk, Notice.Kind.TREATING_NAMED)
         return Response({"status": "VALIDE", "treating": True, "until": None})
 
     def delete(self, request: Request, dossier: str) -> Response:

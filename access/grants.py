@@ -116,19 +116,40 @@ def withdraw(entry: Entry, professional: Professional) -> None:
 
 
 def name_treating(entry: Entry, professional: Professional, *, source: str) -> DossierGrant:
-    """Being named is the consent (D1): he sees everything, masked included (L1111-16). One at a time."""
+    """Being named is the consent (D1): he sees everything, masked included (L1111-16). One at a time.
+
+    A doctor records it for himself only where the holder has decided nothing herself. Raises `ValidationError`.
+    """
     if professional.profession != "10":
         raise ValidationError("Le médecin traitant est un médecin.", code="profession")
     user = account_of(professional)
     now = timezone.now()
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    if entry.actor.kind is ActorKind.PROFESSIONAL:
+        if (own := running(entry, TREATING).filter(user=user).first()) is not None:
+            entry.trace(Event.TREATING_NAMED, detail={"kept": True})
+            return own  # type: ignore[no-any-return]
+        _nothing_decided(entry, user)
     for grant in running(entry, TREATING).exclude(user=user).select_related("user__professional"):
         stop(entry, grant)
         _trace(entry, Event.TREATING_ENDED, grant.user.professional)
     grant = _give(entry, user, TREATING, None, source)
     _trace(entry, Event.TREATING_NAMED, professional, source=source)
     return grant
+
+
+def _nothing_decided(entry: Entry, user: User) -> None:
+    """What she set herself, for him or for another, is not undone by what he says she said. Raises
+    `ValidationError`.
+    """
+    by_her = running(entry, TREATING).exclude(granted_by__startswith=f"{ActorKind.PROFESSIONAL}:")
+    if by_her.exists() or running(entry, AUTHORISED).filter(user=user, express=True).exists():
+        raise ValidationError(
+            "Le titulaire a choisi lui-même son médecin traitant, ou ce que vous pouvez consulter. C'est à lui de "
+            "vous désigner comme médecin traitant, sur sa page Autorisations.",
+            code="decided",
+        )
 
 
 def end_treating(entry: Entry, professional: Professional) -> None:
