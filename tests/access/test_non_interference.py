@@ -95,6 +95,8 @@ def compare(name: str, client: Any, visible: Any, hidden: Any, *, every: int) ->
             alone = [actor.ask(door) for door in asked]
             with worlds.untouched():
                 more.lay()
+                if not kinds[0]["replaces"]:
+                    worlds.replacing(seen.documents[-1], more.documents[0])
                 worlds.traced(dossier, more.documents)
                 if actor.professional:
                     worlds.others(dossier, doings, more.documents)

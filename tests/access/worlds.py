@@ -144,6 +144,13 @@ def pile(
     return made
 
 
+def replacing(shown: Document, hidden: Document) -> None:
+    """What he sees turns out to replace something that he does not."""
+    shown.replaces = hidden
+    shown.fhir = entries.text_of(shown, "1.2.250.1.213.1.4.10")
+    shown.save(update_fields=["replaces", "fhir"])
+
+
 def result_of(document: Document) -> Result:
     return Result(
         dossier=document.dossier,

@@ -20,7 +20,7 @@ from audit import trail
 from audit.models import Trace
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind, Event
-from documents import contents
+from documents import contents, entries
 from documents.models import Result
 from tests import factories as make
 from tests.archival import laid
@@ -105,7 +105,7 @@ def test_its_page_opens_without_a_network(ground):
 def test_what_a_parent_may_not_see_changes_no_byte_of_his_copy(ground):
     """D11, D12, R1111-53: secret documents, those that await an announcement, their results, their traces."""
     dossier = laid.dossier(birth_date=dt.date(2014, 5, 3))
-    laid.lay(dossier, title="Vaccins", unique_id="urn:uuid:1")
+    shown = laid.lay(dossier, title="Vaccins", unique_id="urn:uuid:1")
     before = laid.made(laid.ask(dossier, role="parent"))
     alone = laid.unzipped(laid.given(before))
     copies.destroy(before, by=laid.HOLDER, why="test")
@@ -114,6 +114,9 @@ def test_what_a_parent_may_not_see_changes_no_byte_of_his_copy(ground):
         laid.lay(dossier, title="Attente", withheld=True, visible_from=timezone.now() + laid.days(20)),
         laid.lay(dossier, title="Parti", state="deleted"),
     ]
+    shown.replaces = hidden[0]
+    shown.fhir = entries.text_of(shown, "1.2.250.1.213.1.4.10")
+    shown.save(update_fields=["replaces", "fhir"])
     doctor = Actor(ActorKind.PROFESSIONAL, "899999999999", "DR Paul MOREL", profession="10")
     for one in hidden[:2]:  # that something withdrawn was read is no secret
         trail.record(
