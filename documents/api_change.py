@@ -111,8 +111,8 @@ def _labels(entry: Entry, document: Document, now: frozenset[str], wanted: froze
     if systems.WITHHELD in now - wanted:
         masking.announce(entry, document)
     if systems.SECRET in now - wanted:
-        masking.show_representatives(entry, document)
+        masking.show_representatives(entry, document, asked_by_holder=asked)
     if systems.MASKED in wanted - now:
-        masking.mask(entry, document)
+        masking.mask(entry, document, asked_by_holder=asked)
     if systems.MASKED in now - wanted:
         masking.unmask(entry, document, asked_by_holder=asked)

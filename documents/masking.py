@@ -26,19 +26,25 @@ class Forbidden(ValidationError):
     """The act exists, but not for this actor. The message says for whom, or what to do."""
 
 
-def mask(entry: Entry, document: Document, until: dt.datetime | None = None) -> None:
-    """The holder at any time; author and treating doctor too (R1111-49). Not while it awaits its announcement.
+def mask(
+    entry: Entry, document: Document, until: dt.datetime | None = None, *, asked_by_holder: bool = False
+) -> None:
+    """The holder at any time; the author, not the treating doctor, on the holder's recorded request (D8, R1111-49).
 
-    `until`: past it, the mask is none, with no job needed (features S41); from tomorrow, a year at most.
+    Not while it awaits its announcement. `until`: past it, the mask is none, with no job needed (features S41); from
+    tomorrow, a year at most.
     """
-    _author_or_treating(entry, document)
+    if entry.caller.role not in HOLDERS:
+        _author(entry, document)
+    _at_request(entry, asked_by_holder)
     if until is not None and not tomorrow() <= until <= latest():
         raise ValidationError("Choisissez une fin entre demain et dans un an au plus.", code="until")
     if document.is_masked:
         raise ValidationError("Ce document est déjà masqué.", code="masked")
     if document.withheld and not document.visible_to_holder:
         raise ValidationError("Un document non visible du patient ne peut pas aussi être masqué.", code="withheld")
-    _change(entry, document, Event.DOCUMENT_MASKED, masked=True, masked_until=until, withheld=False)
+    changes = {"masked": True, "masked_until": until, "withheld": False}
+    _change(entry, document, Event.DOCUMENT_MASKED, asked_by_holder, **changes)
 
 
 def holders_only(entry: Entry) -> None:
@@ -60,11 +66,7 @@ def unmask(entry: Entry, document: Document, *, asked_by_holder: bool = False) -
     _author_or_treating(entry, document)
     if not document.is_masked:
         raise ValidationError("Ce document n'est pas masqué.", code="masked")
-    if entry.caller.role not in HOLDERS and not asked_by_holder:
-        raise Forbidden(
-            "Seul le titulaire démasque, ou le professionnel à sa demande : dites-le (DMP-Holder-Request: true).",
-            code="holder",
-        )
+    _at_request(entry, asked_by_holder)
     _change(entry, document, Event.DOCUMENT_UNMASKED, asked_by_holder, masked=False, masked_until=None)
 
 
@@ -80,12 +82,15 @@ def announce(entry: Entry, document: Document) -> None:
         notices.tell(document.dossier_id, Notice.Kind.DOCUMENT_SHOWN)
 
 
-def show_representatives(entry: Entry, document: Document) -> None:
-    """Visible to the legal representatives; there is no way back (EX_3.3-1045). Never by themselves."""
+def show_representatives(entry: Entry, document: Document, *, asked_by_holder: bool = False) -> None:
+    """Visible to the legal representatives, at the minor's recorded request (D11); there is no way back
+    (EX_3.3-1045). Never by themselves.
+    """
     if entry.caller.role in REPRESENTATIVES:
         raise Forbidden("Seul le mineur décide, avec le professionnel, de lever ce secret.", code="secret")
     _author_or_treating(entry, document)
-    _change(entry, document, Event.DOCUMENT_UNMASKED, secret=False)
+    _at_request(entry, asked_by_holder)
+    _change(entry, document, Event.DOCUMENT_UNMASKED, asked_by_holder, secret=False)
 
 
 def classify(entry: Entry, document: Document, confidentiality: str) -> None:
@@ -114,6 +119,16 @@ def _author_or_treating(entry: Entry, document: Document) -> None:
     if entry.caller.role in HOLDERS or entry.facts.treating or entry.caller.author in document.author_ids:
         return
     raise Forbidden("Seuls l'auteur, le médecin traitant et le titulaire peuvent faire cela.", code="author")
+
+
+def _at_request(entry: Entry, asked_by_holder: bool) -> None:
+    """Who sees a document is the holder's to say: a professional does it at her request, and says so."""
+    if entry.caller.role not in HOLDERS and not asked_by_holder:
+        raise Forbidden(
+            "Seul le titulaire décide de qui voit ce document, ou le professionnel à sa demande : dites-le "
+            "(DMP-Holder-Request: true).",
+            code="holder",
+        )
 
 
 def _change(entry: Entry, document: Document, event: Event, asked_by_holder: bool = False, **changes: object) -> None:

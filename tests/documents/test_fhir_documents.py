@@ -246,10 +246,11 @@ def patched(client, name, *operations, **headers):
 MASK = {"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}
 
 
-def test_an_author_masks_and_unmasks_only_at_the_holder_s_request(api, dossier, doctor):
+def test_an_author_masks_and_unmasks_at_the_holder_s_request(api, dossier, doctor):
     client = api(doctor)
     name = deposit(client, dossier)
-    answer = patched(client, name, MASK)
+    assert patched(client, name, MASK).status_code == 403
+    answer = patched(client, name, MASK, **{"DMP-Holder-Request": "true"})
     assert answer.status_code == 200, answer.content
     assert answer.json()["meta"]["versionId"] == "2"
     assert [label["coding"][0]["code"] for label in answer.json()["securityLabel"]] == ["N", "MASQUE_PS"]
