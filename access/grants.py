@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from access.gate import Entry
-from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional, User
+from access.models import AUTHORISED, TREATING, Block, DossierGrant, EmergencyAccess, Professional, User
 from audit.trail import ActorKind, Event
 from patients import terms
 
@@ -73,7 +73,7 @@ def authorise(
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
     decided = running(entry, AUTHORISED).filter(user=user, express=True).first()
-    if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL:
+    if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL and not express:
         return _as_decided(entry, decided, until, extent, limits["families"])
     grant = _give(entry, user, AUTHORISED, until, source, **limits)
     _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source, extent=extent)
@@ -93,7 +93,7 @@ def _as_decided(
     entry: Entry, decided: DossierGrant, until: dt.datetime, extent: str, families: list[str]
 ) -> DossierGrant:
     """What the holder set himself stands, while a professional records the patient's word: he may not go beyond
-    it. Raises `ValidationError`.
+    it; her own yes, by a code she types, does. Raises `ValidationError`.
     """
     general = decided.extent == DossierGrant.Extent.GENERAL
     same = decided.extent == extent and set(families) <= set(decided.families)
@@ -108,8 +108,10 @@ def _as_decided(
 
 
 def withdraw(entry: Entry, professional: Professional) -> None:
-    """End his authorisation, and his quality of treating doctor if he has it (D2), at once."""
-    if _end(entry, professional, [AUTHORISED, TREATING]):
+    """End every right of his at once: his authorisation, his quality of treating doctor (D2), the documents opened
+    to him, an emergency that runs.
+    """
+    if _end_all(entry, professional):
         _trace(entry, Event.ACCESS_WITHDRAWN, professional)
     else:
         raise ValidationError("Ce professionnel n'a pas d'autorisation en cours.", code="none")
@@ -159,11 +161,13 @@ def end_treating(entry: Entry, professional: Professional) -> None:
 
 
 def block(entry: Entry, professional: Professional) -> Block:
-    """Block: every right ends in the same action, treating doctor included (D2); feeding too (D4)."""
+    """Block: every right ends in the same action, treating doctor included (D2); feeding too (D4). None comes back
+    when the block is lifted.
+    """
     user = account_of(professional)
     if Block.objects.running().filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est déjà bloqué.", code="blocked")
-    _end(entry, professional, [AUTHORISED, TREATING])
+    _end_all(entry, professional)
     row = Block(dossier=entry.dossier, user=user, blocked_by=entry.actor.reference)
     save(entry, row)
     _trace(entry, Event.PROFESSIONAL_BLOCKED, professional)
@@ -205,7 +209,20 @@ def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
     return len(grants)
 
 
-def stop(entry: Entry, grant: DossierGrant) -> None:
+def _end_all(entry: Entry, professional: Professional) -> int:
+    """How many rights ended, of any kind."""
+    now = timezone.now()
+    user = User.objects.filter(professional=professional).first()
+    opened = entry.dossier.document_grants.running(now).filter(user=user)
+    emergencies = EmergencyAccess.objects.running(now).filter(dossier=entry.dossier, user=user)
+    ended = _end(entry, professional, [AUTHORISED, TREATING]) + emergencies.update(until=now)
+    for grant in opened:
+        stop(entry, grant)
+        ended += 1
+    return ended
+
+
+def stop(entry: Entry, grant: Any) -> None:
     grant.until = timezone.now()
     save(entry, grant, update_fields=["until"])
 

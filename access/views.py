@@ -46,7 +46,7 @@ def dossiers(request: HttpRequest) -> HttpResponse:
 @require_safe
 def autorisations(request: HttpRequest) -> HttpResponse:
     with _see_rights(request) as entry:
-        people = overview.of(entry.dossier.pk)
+        people = overview.of(entry.dossier.pk, overview.opened(entry))
         entry.trace(detail={"page": "autorisations"})
     context = {"people": people, "is_open": entry.dossier.is_open, "form": ProfessionalSearch()}
     return render(request, "access/autorisations.html", context)
@@ -93,7 +93,7 @@ def _professional(
     rows = Professional.objects.prefetch_related("situations__structure")
     row = get_object_or_404(rows, pk=professional_id)
     with _see_rights(request) as entry:
-        people = overview.of(entry.dossier.pk)
+        people = overview.of(entry.dossier.pk, overview.opened(entry))
         may_team = entry.actor.kind is not ActorKind.CARER and row.active and entry.dossier.is_open
         found_teams = list(teams.running(entry)) if may_team else []
         entry.trace(detail={"page": "autorisations"})
@@ -105,6 +105,7 @@ def _professional(
         "blocked": standing in people.blocked,
         "treating_here": running is not None and running.treating,
         "authorised": running is not None and running.authorised,
+        "documents": running.documents if running is not None else 0,
         "treating": people.treating,
         "teams": [] if running is not None and running.authorised else found_teams,
         "is_open": entry.dossier.is_open,
