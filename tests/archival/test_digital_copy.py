@@ -21,7 +21,7 @@ from audit.models import Trace
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind, Event
 from documents import contents, entries
-from documents.models import Result
+from documents.models import CareLine, Result
 from tests import factories as make
 from tests.archival import laid
 
@@ -114,6 +114,10 @@ def test_what_a_parent_may_not_see_changes_no_byte_of_his_copy(ground):
         laid.lay(dossier, title="Attente", withheld=True, visible_from=timezone.now() + laid.days(20)),
         laid.lay(dossier, title="Parti", state="deleted"),
     ]
+    CareLine.objects.create(
+        dossier=dossier, source="691", line="1", version=1, kind="biologie", label="Secret", amount=1, reimbursed=1,
+        care_date=timezone.localdate(hidden[0].created), paid_date=timezone.localdate(),
+    )  # fmt: skip
     shown.replaces = hidden[0]
     shown.fhir = entries.text_of(shown, "1.2.250.1.213.1.4.10")
     shown.save(update_fields=["replaces", "fhir"])
