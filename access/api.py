@@ -27,7 +27,7 @@ from access.door import ProfessionalView
 from access.facts import Act, Facts, Ground, Role
 from access.gate import Entry
 from access.models import AUTHORISED, DossierGrant, Professional
-from access.policy import Decision
+from access.policy import Decision, authorised, is_treating
 from audit import trail
 from audit.trail import Event, TrailDown
 from patients import notices
@@ -175,10 +175,12 @@ KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
 def status_of(facts: Facts) -> str:
-    """NON_EXISTE, VALIDE, EXPIRE, INTERDIT: a block beats all, being the treating doctor is a right (D1)."""
+    """NON_EXISTE, VALIDE, EXPIRE, INTERDIT: a block beats all, being the treating doctor is a right (D1). What gives
+    him nothing to read is none (D18).
+    """
     if facts.blocked:
         return "INTERDIT"
-    if facts.authorisation or facts.treating:
+    if authorised(facts) or is_treating(facts):
         return "VALIDE"
     return "EXPIRE" if facts.expired else "NON_EXISTE"
 
@@ -249,9 +251,9 @@ class PermissionView(Door):
             ends = DossierGrant.rights.running().filter(
                 content_object=entry.dossier, user=self.caller.user, permission__codename=AUTHORISED
             )
-            until = ends.values_list("until", flat=True).first()
+            until = ends.values_list("until", flat=True).first() if authorised(entry.facts) else None
         facts = entry.facts
-        return Response({"status": status_of(facts), "treating": facts.treating, "until": until})
+        return Response({"status": status_of(facts), "treating": is_treating(facts), "until": until})
 
     def put(self, request: Request, dossier: str) -> Response:
         asked = Asking(data=request.data)
@@ -261,7 +263,7 @@ class PermissionView(Door):
             limits = {name: asked.validated_data[name] for name in ("extent", "families")}
             grant = grants.authorise(entry, self.professional, until, source="professional", **limits)
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
-        return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
+        return Response({"status": "VALIDE", "treating": is_treating(entry.facts), "until": grant.until})
 
     def post(self, request: Request, dossier: str) -> Response:
         return self.put(request, dossier)

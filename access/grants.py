@@ -26,6 +26,11 @@ NEEDS_EXPRESS = (
     "Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes)."
 )
 
+NEVER_TREATING = (
+    "Le médecin du travail et le médecin de PMI ne sont pas médecins traitants : ils ne consultent qu'avec l'accord "
+    "exprès du titulaire."
+)
+
 
 def account_of(professional: Professional) -> User:
     """The account of a professional; made when he first signs in or is first named by a holder."""
@@ -124,6 +129,10 @@ def name_treating(entry: Entry, professional: Professional, *, source: str) -> D
     """
     if professional.profession != "10":
         raise ValidationError("Le médecin traitant est un médecin.", code="profession")
+    if entry.actor.kind is ActorKind.CARER:  # he would open what is masked, that he may not read himself
+        raise ValidationError("C'est au titulaire de désigner son médecin traitant.", code="carer")
+    if entry.caller.needs_express:
+        raise ValidationError(NEVER_TREATING, code="express")
     user = account_of(professional)
     now = timezone.now()
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():

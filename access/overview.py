@@ -54,11 +54,13 @@ class Overview:
         return next((one for one in everyone if one.id == professional_id), None)
 
     def ending_before(self, moment: dt.datetime) -> list[Standing]:
-        return [one for one in self.current if one.authorised and not one.treating and one.until and one.until < moment]
+        return [
+            one for one in self.current if one.authorised and not one.treating and one.until and one.until < moment
+        ]
 
 
 def opened(entry: Entry) -> Any:
-    """Documents opened to one professional each. A carer is told of none; a representative, of no secret one (D12)."""
+    """Documents opened to one professional each: a carer is told of none, a representative of no secret one (D12)."""
     rows = entry.dossier.document_grants.running().select_related("user__professional").order_by("-since")
     if entry.facts.role is Role.CARER:
         return rows.none()

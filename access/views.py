@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from access import directory, grants, holder, overview, profile, teams
+from access import directory, grants, holder, overview, profile, seen_by, teams
 from access.facts import Act
 from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
@@ -110,6 +110,7 @@ def _professional(
         "teams": [] if running is not None and running.authorised else found_teams,
         "is_open": entry.dossier.is_open,
         "active": row.active,
+        "may_treat": entry.actor.kind is not ActorKind.CARER,
         "form": form,
         "error": error,
     }
@@ -134,6 +135,8 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
 
 
 def _name_treating(entry: Entry, who: Professional) -> str:
+    if all(one.needs_express for one in seen_by.callers(who)):
+        raise ValidationError(grants.NEVER_TREATING, code="express")  # D18: in none of his situations
     grants.name_treating(entry, who, source="web")
     return f"{polite(who.name)} est maintenant votre médecin traitant."
 

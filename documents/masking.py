@@ -12,6 +12,7 @@ from django.utils import timezone
 from access.durations import midnight_after
 from access.facts import REPRESENTATIVES, Role
 from access.gate import Absent, Entry
+from access.policy import is_treating
 from audit.trail import Event
 from documents import withheld
 from documents.acts import revise, trace
@@ -71,13 +72,19 @@ def unmask(entry: Entry, document: Document, *, asked_by_holder: bool = False) -
 
 
 def announce(entry: Entry, document: Document) -> None:
-    """The announcement took place: the holder sees the document (R1111-53). Author or treating doctor (D9)."""
+    """The announcement took place: the holder sees the document (R1111-53). Author or treating doctor (D9).
+
+    From then on it is masked, if she wants what is new masked. What shows by itself, a month later, is not: nobody
+    spoke with her; she is told that day, and masks it if she likes.
+    """
     if entry.caller.role in HOLDERS:
         raise Forbidden("L'annonce est faite par un professionnel.", code="author")
     _author_or_treating(entry, document)
     if document.visible_to_holder:
         raise ValidationError("Ce document est déjà visible du patient.", code="withheld")
-    _change(entry, document, Event.DOCUMENT_ANNOUNCED, withheld=False, visible_from=timezone.now())
+    hidden = entry.dossier.masks_new_documents and document.origin == Document.Origin.PROFESSIONAL
+    changes = {"withheld": False, "visible_from": timezone.now()} | ({"masked": True} if hidden else {})
+    _change(entry, document, Event.DOCUMENT_ANNOUNCED, **changes)
     if not document.secret and document.state == Document.State.CURRENT:
         notices.tell(document.dossier_id, Notice.Kind.DOCUMENT_SHOWN)
 
@@ -116,7 +123,7 @@ def _author(entry: Entry, document: Document) -> None:
 
 
 def _author_or_treating(entry: Entry, document: Document) -> None:
-    if entry.caller.role in HOLDERS or entry.facts.treating or entry.caller.author in document.author_ids:
+    if entry.caller.role in HOLDERS or is_treating(entry.facts) or entry.caller.author in document.author_ids:
         return
     raise Forbidden("Seuls l'auteur, le médecin traitant et le titulaire peuvent faire cela.", code="author")
 

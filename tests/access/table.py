@@ -116,7 +116,9 @@ def by_glass(facts: Facts) -> Seen:
 
 
 def by_number(facts: Facts) -> Seen:
-    return in_session(facts, in_emergency(facts, facts.readable & facts.vital)) | his(facts)
+    """What is vital, beside all that he was given: a further right takes nothing away."""
+    vital = in_session(facts, in_emergency(facts, facts.readable & facts.vital)) | his(facts)
+    return vital | as_authorised(facts) if usable(facts) else vital
 
 
 def as_authorised(facts: Facts) -> Seen:
@@ -319,7 +321,7 @@ RULES = [
         everything,
     ),
     yes(
-        "3.3 the glass is broken",
+        "3.3 D18 the glass is broken, by an occupational doctor too: any professional present (L1111-17 I)",
         READING,
         lambda f: f.broke_glass and f.allows_break_glass and bool(f.readable),
         Ground.BREAK_GLASS,

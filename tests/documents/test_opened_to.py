@@ -104,8 +104,12 @@ def test_the_page_of_authorisations_says_so_and_a_withdrawal_closes_it(api, hold
     assert told not in client.get(reverse("autorisations")).content.decode()
 
 
-@pytest.mark.parametrize(("role", "secret", "told"), [("carer", False, 0), ("guardian", False, 1), ("guardian", True, 0)])
-def test_what_is_opened_is_counted_for_nobody_from_whom_it_is_hidden(client, dossier, document, doctor, role, secret, told):
+@pytest.mark.parametrize(
+    ("role", "secret", "told"), [("carer", False, 0), ("guardian", False, 1), ("guardian", True, 0)]
+)
+def test_what_is_opened_is_counted_for_nobody_from_whom_it_is_hidden(
+    client, dossier, document, doctor, role, secret, told
+):
     person = make.holder_of(dossier, role)
     type(person.representations.get()).objects.filter(dossier=dossier, user=person).update(rights=["authorise"])
     type(document).objects.filter(dossier=dossier, pk=document.pk).update(secret=secret)

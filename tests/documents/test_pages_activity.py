@@ -251,7 +251,9 @@ def test_a_guardian_learns_nothing_of_a_request_or_a_contest_about_a_secret(clie
     row = requests.ask(dossier.pk, asked, by=make.holder(dossier).actor)
     open_by(doctor, dossier, secret)
     read = Trace.objects.about(dossier.pk).get(event="document_read")
-    with gate.enter(make.holder(dossier), Act.TRAIL, Event.ACCESS_CONTESTED, dossier_id=dossier.pk, lock=True) as entry:
+    with gate.enter(
+        make.holder(dossier), Act.TRAIL, Event.ACCESS_CONTESTED, dossier_id=dossier.pk, lock=True
+    ) as entry:
         contests.contest(entry, read, "pas lui")
     assert sentences(guardian) == before
     assert row.on_paper not in guardian.get(reverse("profile_requests")).content.decode()

@@ -1,4 +1,4 @@
-"""A new version of a document: hidden from the same people as the old one, which it names to nobody it is hidden from."""
+"""A new version of a document is hidden from the same people as the old one, and does not name it to them."""
 
 import datetime as dt
 import json
