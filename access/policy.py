@@ -301,6 +301,13 @@ def _break(facts: Facts) -> Decision:
     return decision if facts.allows_break_glass else _no(Ground.OPPOSED)
 
 
+def _close(facts: Facts) -> Decision:
+    """Who follows her, and no stranger, passes on that she wants her dossier closed (rules 1.3, 11.17)."""
+    if not (decision := _record(facts)):
+        return decision
+    return decision if authorised(facts) or is_treating(facts) else _no(Ground.NOT_AUTHORISED)
+
+
 _RULES: dict[Act, Callable[[Facts], Decision]] = {
     Act.LIST: _list,
     Act.OPEN: _open,
@@ -312,6 +319,7 @@ _RULES: dict[Act, Callable[[Facts], Decision]] = {
     Act.EXISTS: _exists,
     Act.RECORD: _record,
     Act.BREAK: _break,
+    Act.CLOSE: _close,
 }
 
 

@@ -306,6 +306,7 @@ WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar 
 AGE_OF_MAJORITY = 18  # D11
 EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
+CLOSING_BY_PROFESSIONALS = text("DMP_CLOSING_BY_PROFESSIONALS", "1") == "1"  # rules.md section 11, 17
 BREAK_GLASS_HOURS = 4
 CARE_LINE_MONTHS = int(text("DMP_CARE_LINE_MONTHS", "24"))  # rules.md section 11, 2: 24 months rather than 12
 FEED_DIR = text("DMP_FEED_DIR")
