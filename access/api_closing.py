@@ -23,7 +23,7 @@ from audit import limits
 from audit.trail import Event
 from patients import requests
 from patients.models import Channel, Patient
-from patients.models_requests import Kind, Request, State
+from patients.models_requests import RUNNING, Kind, State
 
 
 class Closing(Consented):
@@ -60,9 +60,9 @@ class ClosingView(Door):
             return Response({"detail": "Ici, une fermeture se demande en ligne ou au guichet."}, 403)
         if limits.recent(Event.REQUEST_MADE, self.caller.actor, dt.timedelta(hours=1)) >= PASSED_ON_AN_HOUR:
             return Response({"detail": "Trop de demandes en une heure. Réessayez plus tard."}, 429)
-        where = {"dossier_id": dossier_of(dossier), "lock": True}
+        dossier_id = dossier_of(dossier)
         try:
-            with gate.enter(self.caller, Act.CLOSE, Event.REQUEST_MADE, **where) as entry:
+            with gate.enter(self.caller, Act.CLOSE, Event.REQUEST_MADE, dossier_id=dossier_id, lock=True) as entry:
                 _record(entry, said.validated_data["evidence"])
         except ValidationError:
             return Response({"detail": "Cette demande n'a pas été enregistrée : elle se fait au guichet."}, 409)
@@ -71,7 +71,7 @@ class ClosingView(Door):
 
 def _record(entry: Entry, evidence: str) -> None:
     """Once: the closing that was asked already is asked. Raises ValidationError when too much waits."""
-    if Request.objects.running().filter(dossier=entry.dossier, kind=Kind.CLOSURE).exists():
+    if entry.dossier.requests.filter(state__in=RUNNING, kind=Kind.CLOSURE).exists():
         entry.trace(detail={"again": True})
         return
     asked = requests.Asked(

@@ -140,7 +140,7 @@ def name_treating(entry: Entry, professional: Professional, *, source: str) -> D
     if entry.actor.kind is ActorKind.PROFESSIONAL:
         if (own := running(entry, TREATING).filter(user=user).first()) is not None:
             entry.trace(Event.TREATING_NAMED, detail={"kept": True})
-            return own  # type: ignore[no-any-return]
+            return own
         _nothing_decided(entry, user)
     for grant in running(entry, TREATING).exclude(user=user).select_related("user__professional"):
         stop(entry, grant)

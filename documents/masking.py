@@ -4,6 +4,7 @@ Each is called inside the door, on a document found in the actor's scope, and tr
 """
 
 import datetime as dt
+from typing import Any
 
 from dateutil.relativedelta import relativedelta
 from django.core.exceptions import ValidationError
@@ -44,7 +45,7 @@ def mask(
         raise ValidationError("Ce document est déjà masqué.", code="masked")
     if document.withheld and not document.visible_to_holder:
         raise ValidationError("Un document non visible du patient ne peut pas aussi être masqué.", code="withheld")
-    changes = {"masked": True, "masked_until": until, "withheld": False}
+    changes: dict[str, Any] = {"masked": True, "masked_until": until, "withheld": False}
     _change(entry, document, Event.DOCUMENT_MASKED, asked_by_holder, **changes)
 
 
@@ -83,7 +84,8 @@ def announce(entry: Entry, document: Document) -> None:
     if document.visible_to_holder:
         raise ValidationError("Ce document est déjà visible du patient.", code="withheld")
     hidden = entry.dossier.masks_new_documents and document.origin == Document.Origin.PROFESSIONAL
-    changes = {"withheld": False, "visible_from": timezone.now()} | ({"masked": True} if hidden else {})
+    changes: dict[str, Any] = {"withheld": False, "visible_from": timezone.now()}
+    changes |= {"masked": True} if hidden else {}
     _change(entry, document, Event.DOCUMENT_ANNOUNCED, **changes)
     if not document.secret and document.state == Document.State.CURRENT:
         notices.tell(document.dossier_id, Notice.Kind.DOCUMENT_SHOWN)
