@@ -249,12 +249,14 @@ def test_files_that_a_crash_left_are_swept(ground):
     assert copies.sweep(hour_later) == 1 and store.exists(kept.pk)
 
 
-def test_one_copy_of_a_kind_at_a_time_three_in_all(ground):
+def test_one_copy_of_a_kind_at_a_time_three_for_one_who_asks_and_nothing_told_of_others(ground):
     dossier = laid.dossier()
-    laid.ask(dossier)
+    first = laid.ask(dossier)
     with pytest.raises(ValidationError, match="déjà en préparation"):
         laid.ask(dossier)
+    laid.made(first)
     laid.ask(dossier, "paper")
     laid.ask(dossier, "sealed")
-    with pytest.raises(ValidationError, match="Détruisez-en une"):
-        laid.ask(dossier, "paper", role="guardian")
+    with pytest.raises(ValidationError, match="Vous avez déjà 3 copies"):
+        laid.ask(dossier)
+    laid.ask(dossier, "paper", role="guardian")

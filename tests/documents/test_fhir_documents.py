@@ -1,10 +1,12 @@
 """/fhir as a professional's software uses it: deposit, search, read, change."""
 
 import base64
+import datetime as dt
 import json
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from audit.models import Trace
 from documents.models import Document, SubmissionSet
@@ -204,6 +206,22 @@ def test_the_same_name_for_another_content_is_refused(api, dossier, doctor):
     answer = post(client, "/fhir/DocumentReference", encoded(second))
     assert answer.status_code == 409
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "XDSNonIdenticalHash"
+
+
+def test_a_taken_identifier_is_said_alike_whatever_hides_the_document_that_has_it(api, dossier, doctor):
+    body = messages.simplified(messages.subject(dossier), messages.pdf("un autre"))
+    held = make.DocumentFactory(dossier=dossier, unique_id=body["masterIdentifier"]["value"])
+    answers = set()
+    week = timezone.now() + dt.timedelta(days=7)
+    for hidden in ({}, {"masked": True}, {"masked": False, "secret": True}, {"state": "deleted"}):
+        Document.objects.filter(dossier=dossier, pk=held.pk).update(**hidden)
+        answer = post(api(doctor), "/fhir/DocumentReference", encoded(body))
+        answers.add((answer.status_code, answer.content))
+    Document.objects.filter(dossier=dossier, pk=held.pk).update(withheld=True, visible_from=week, state="current")
+    answer = post(api(doctor), "/fhir/DocumentReference", encoded(body))
+    answers.add((answer.status_code, answer.content))
+    assert [status for status, _ in answers] == [409]
+    assert Trace.objects.about(dossier.pk).filter(event="document_deposited", allowed=False).count() == 5
 
 
 def test_a_wrong_digest_is_refused(api, dossier, doctor):
