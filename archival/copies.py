@@ -25,7 +25,7 @@ from documents import keys, vault
 from patients.models import Channel, Dossier
 
 DAYS = 8  # R1111-1: the delay of a copy; as long is it kept
-MOST = 3  # of one dossier at once, whoever asked
+MOST = 3  # of one dossier at once, for one who asks: nobody learns how many others have
 TRIES = 3
 SILENCE = dt.timedelta(minutes=10)  # a worker that says nothing for so long is dead
 LOOK_AGAIN = 64  # segments of 64 KiB between two looks at the right while the bytes leave
@@ -86,9 +86,10 @@ def _not_too_many(row: Copy) -> None:
     same = [one for one in kept if one.is_under_way and (one.kind, one.asker_id) == (row.kind, row.asker_id)]
     if same and row.legal_id is None:
         raise ValidationError("Cette copie est déjà en préparation.", code="known")
-    if len(kept) >= MOST and row.channel == Channel.WEB:
+    own = [one for one in kept if one.asker_id == row.asker_id]
+    if len(own) >= MOST and row.channel == Channel.WEB:
         raise ValidationError(
-            f"{MOST} copies de ce dossier existent déjà. Détruisez-en une pour en demander une autre.", code="most"
+            f"Vous avez déjà {MOST} copies de ce dossier. Détruisez-en une pour en demander une autre.", code="most"
         )
 
 

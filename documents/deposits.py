@@ -234,7 +234,9 @@ def _tell(entry: Entry, documents: list[Document]) -> None:
 
 
 def _already_there(entry: Entry, examined: list[Examined]) -> list[Document] | None:
-    """The documents of a message sent again by the same sender; None when it is new. Raises 409."""
+    """The documents of a message sent again by the same sender; None when it is new. Raises 409, the same whatever
+    hides the other document (docs/adr/0009).
+    """
     known = [one.unique_id for one in examined if one.unique_id]
     names = {one.unique_id: one for one in examined if one.unique_id}
     if len(names) < len(known):
@@ -290,6 +292,7 @@ def _supersede(entry: Entry, document: Document, one: Examined, oid: str) -> Non
     if old.state != Document.State.CURRENT:
         raise invalid("Le document à remplacer n'est plus en vigueur.", at, detail="XDSReplaceFailed")
     _hide_nothing_shown(document, old, at)
+    _stay_hidden(document, old)
     document.replaces = old
     revise(entry, old, oid, state=Document.State.SUPERSEDED)
     trace(entry, Event.DOCUMENT_REPLACED, old, by=document.pk.hex)
@@ -306,3 +309,12 @@ def _hide_nothing_shown(document: Document, old: Document, at: str) -> None:
         )
     if document.withheld and document.visible_from and old.visible_from:
         document.visible_from = min(document.visible_from, old.visible_from)
+
+
+def _stay_hidden(document: Document, old: Document) -> None:
+    """What the holder masked, or a minor keeps secret, is not shown by replacing it: that is lifted at their request
+    only (D8, D11). Whether the new one awaits an announcement is its author's to say (D9).
+    """
+    if old.is_masked and not document.masked:
+        document.masked, document.masked_until = True, old.masked_until
+    document.secret = document.secret or old.secret

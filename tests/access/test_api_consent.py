@@ -171,7 +171,20 @@ def test_he_is_alerted_of_what_others_gave_him(api, dossier, doctor):
     make.permit(make.DossierFactory(), make.ProfessionalFactory(nurse=True), source="web")
     answer = api(doctor).get("/api/v1/alertes", {"since": before.isoformat()})
     assert [one["dossier"] for one in answer.json()] == [dossier.pk.hex]
+    assert answer.json()[0]["extent"] == "general"
     assert api(doctor).get("/api/v1/alertes", {"since": timezone.now().isoformat()}).json() == []
+
+
+def test_he_is_alerted_of_being_named_treating_doctor_and_of_a_document_opened_to_him(api, dossier, doctor):
+    other = make.DossierFactory()
+    make.permit(dossier, doctor, "consult_masked", source="web", until=None)
+    make.open_document(make.DocumentFactory(dossier=other, hidden=True), doctor)
+    make.permit(make.DossierFactory(), doctor, "consult_masked", source="professional", until=None)
+    answer = api(doctor).get("/api/v1/alertes").json()
+    assert {(one["kind"], one["dossier"], one["until"]) for one in answer} == {
+        ("treating", dossier.pk.hex, None),
+        ("document", other.pk.hex, None),
+    }
 
 
 def test_a_square_that_served_meanwhile_opens_nothing(api, dossier, doctor):

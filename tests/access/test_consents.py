@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from access import consents, gate, tasks
+from access import consents, gate, grants, tasks
 from access.consents import Means, Typed
 from access.facts import Act
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
@@ -270,3 +270,23 @@ def test_a_question_answered_meanwhile_sends_nothing(dossier, doctor, texts):
     ConsentRequest.objects.update(answered_at=timezone.now())
     tasks.send_consent_text(str(dossier.pk), str(request.pk))
     assert len(texts()) == before
+
+
+@pytest.mark.parametrize("means", [Means.GRID, Means.PIN])
+def test_her_own_yes_goes_beyond_what_she_had_limited(dossier, doctor, means):
+    by_holder(
+        dossier,
+        lambda entry: grants.authorise(
+            entry, doctor, tomorrow(), source="web", extent="limited", families=["biologie"], express=True
+        ),
+    )
+    made = by_holder(dossier, consents.make_grid)
+    by_holder(dossier, lambda entry: consents.set_pin(entry, "4821"))
+    request = asked(doctor, dossier, means)
+    said = (
+        pin(doctor, dossier, request, "4821")
+        if means is Means.PIN
+        else code(doctor, dossier, request, made[request.grid_place])
+    )
+    assert said is Typed.RIGHT
+    assert (DossierGrant.objects.get().extent, DossierGrant.objects.get().families) == ("general", [])

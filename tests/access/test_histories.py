@@ -121,7 +121,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule(doctor=DOCTORS)
     def withdraw(self, doctor: int) -> None:
-        had = self.model.runs(self.model.authorised, doctor) or self.model.treating == doctor
+        had = any(self.model.runs(ends, doctor) for ends in (self.model.authorised, self.model.glass))
+        had = had or self.model.treating == doctor
         if self.decide(
             Event.ACCESS_WITHDRAWN, lambda entry: grants.withdraw(entry, self.doctors[doctor]), expected=had
         ):
@@ -129,6 +130,7 @@ class Histories(RuleBasedStateMachine):
 
     def end(self, doctor: int) -> None:
         self.model.authorised.pop(doctor, None)
+        self.model.glass.pop(doctor, None)
         self.model.treating = None if self.model.treating == doctor else self.model.treating
 
     @rule(doctor=DOCTORS)
