@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
@@ -76,10 +77,11 @@ MIDDLEWARE = [
     "audit.request.RequestMiddleware",
     "access.quiet.QuietSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "dmp.pages.MethodMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access.professional_session.ProfessionalSessionMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "access.signed_out.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -401,6 +403,7 @@ UNFOLD = {
     "SITE_HEADER": "Guichet DMP",
     "SITE_SYMBOL": "folder_shared",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("backoffice.css")],
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
         "primary": {
