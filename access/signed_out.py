@@ -10,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
-ENDED = "Votre session avait pris fin : ce que vous veniez de demander n'est pas enregistré. Connectez-vous et recommencez."
+ENDED = "Votre session avait pris fin : votre demande n'est pas enregistrée. Connectez-vous et recommencez."
 
 
 class SignedInMiddleware(LoginRequiredMiddleware):
