@@ -30,7 +30,7 @@ urlpatterns = [
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/sessions/", views_sessions.sessions, name="sessions"),
-    path("compte/signup/", login_not_required(RedirectView.as_view(pattern_name="account_login"))),
+    path("compte/signup/", login_not_required(RedirectView.as_view(pattern_name="counter_find"))),
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
