@@ -29,8 +29,8 @@ WARNING = dt.timedelta(days=7)  # before an early destruction, once more
 
 def close(row: Request, by: Actor) -> None:
     """Closed meanwhile by another way: what was asked is done."""
-    if _locked(row).is_open:
-        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+    if dossiers.locked(row.dossier_id).is_open:
+        dossiers.close(row.dossier_id, closure=requests.closure_of(row), by=by)
 
 
 def destroy(row: Request, by: Actor) -> None:
@@ -38,30 +38,20 @@ def destroy(row: Request, by: Actor) -> None:
 
     Raises ValidationError while a legal hold keeps the dossier (D16): the next round asks again.
     """
-    dossier = _locked(row)
+    dossier = dossiers.locked(row.dossier_id)
     if holds.keeps(row.dossier_id):
         raise ValidationError("Une procédure en cours oblige à conserver ce dossier.", code="held")
-    if dossier.is_open:
-        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+    if dossier.is_open:  # its acceptance closed it: reopened since, the request would have been cancelled
+        raise ValidationError("Un dossier ouvert n'est pas détruit.", code="open")
     Dossier.objects.filter(pk=row.dossier_id).update(state=Dossier.State.DESTROYED)
 
 
 def reactivate(row: Request, by: Actor) -> None:
     """The request is the recorded consent (R1111-36): signed paper, or the person herself at the counter."""
-    if not _locked(row).is_open:
+    if not dossiers.locked(row.dossier_id).is_open:
         evidence = f"demande {row.on_paper}, {row.identity}"
-        reopen(row.dossier_id, agreement=Agreement(row.asked_by, evidence, Channel(row.channel)), by=by)
-
-
-def _locked(row: Request) -> Dossier:
-    return Dossier.objects.select_for_update(of=("self",)).get(pk=row.dossier_id)
-
-
-def _closure(row: Request) -> Dossier.Closure:
-    if row.channel == Channel.PROFESSIONAL:
-        return Dossier.Closure.PROFESSIONAL
-    asked_by = row.asked_by.partition(":")[0]
-    return Dossier.Closure.REPRESENTATIVE if asked_by == "representative" else Dossier.Closure.HOLDER
+        given_by = "holder" if requests.asks_herself(row) else "representative"
+        reopen(row.dossier_id, agreement=Agreement(given_by, evidence, Channel(row.channel)), by=by)
 
 
 CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}

@@ -15,7 +15,7 @@ from access.models import CareTeam, DossierGrant, EmergencyAccess, Invitation, R
 from audit import trail
 from audit.trail import Actor, Event
 from documents.models import DocumentGrant
-from patients import notices, requests
+from patients import dossiers, notices, requests
 from patients.dossiers import Agreement, is_over
 from patients.models import Consent, Dossier, Notice
 from patients.models_requests import Kind, Request
@@ -29,7 +29,7 @@ def reopen(dossier_id: uuid.UUID, *, agreement: Agreement, by: Actor) -> Dossier
         raise ValidationError("Sans consentement exprès de la personne, rien n'est rouvert.", code="consent")
     with transaction.atomic():
         # The lock that the destruction takes too: one of the two finds the state that the other left.
-        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        dossier = dossiers.locked(dossier_id)
         if dossier.state != Dossier.State.CLOSED:
             raise ValidationError("Ce dossier n'est pas fermé.", code="state")
         if is_over(dossier.closed_at):

@@ -172,7 +172,8 @@ def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor,
     The trace says which contacts changed; their values stand in the history alone.
     """
     with transaction.atomic():
-        Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id, state=Dossier.State.OPEN)
+        if not locked(dossier_id).is_open:
+            raise Dossier.DoesNotExist
         patient = Patient.objects.get(dossier_id=dossier_id)
         changed = [name for name in CONTACTS if name in wanted and getattr(patient, name) != wanted[name]]
         for name in changed:
@@ -206,10 +207,24 @@ def is_over(closed_at: dt.datetime | None) -> bool:
     return last is not None and timezone.localdate() > last
 
 
+def locked_if_there(dossier_id: uuid.UUID) -> Dossier | None:
+    """Locked against every other act of its life, and not against who only adds rows under it: those who hold the
+    head of its trail while they add them would wait for us, and we for them."""
+    return Dossier.objects.select_for_update(of=("self",), no_key=True).filter(pk=dossier_id).first()
+
+
+def locked(dossier_id: uuid.UUID) -> Dossier:
+    """Raises Dossier.DoesNotExist."""
+    dossier = locked_if_there(dossier_id)
+    if dossier is None:
+        raise Dossier.DoesNotExist
+    return dossier
+
+
 def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor, reason: str = "") -> Dossier:
     """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
     with transaction.atomic():
-        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        dossier = locked(dossier_id)
         if not dossier.is_open:
             raise ValidationError("Ce dossier est déjà fermé.", code="closed")
         dossier.state, dossier.closed_at, dossier.closure = Dossier.State.CLOSED, timezone.now(), closure

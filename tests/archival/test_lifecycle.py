@@ -18,8 +18,8 @@ from audit.trail import Actor, ActorKind, Event
 from documents.models import DocumentGrant
 from patients import dossiers, requests
 from patients.dossiers import Agreement
-from patients.models import Channel, Consent, Dossier, Notice
-from patients.models_requests import Kind
+from patients.models import Channel, Consent, Dossier, Notice, Patient
+from patients.models_requests import Kind, Request
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -54,8 +54,8 @@ def state(dossier):
     return Dossier.objects.values_list("state", flat=True).filter(pk=dossier.pk).first()
 
 
-def accepted(dossier, kind):
-    asked = requests.Asked(kind=kind, channel=Channel.POST, requester="Antoine MARCHAND", identity="lettre signée")
+def accepted(dossier, kind, asker="Antoine MARCHAND"):
+    asked = requests.Asked(kind=kind, channel=Channel.POST, requester=asker, identity="lettre signée")
     row = requests.ask(dossier.pk, asked, by=AGENT)
     requests.take(dossier.pk, row.pk, by=AGENT)
     return requests.accept(dossier.pk, row.pk, "Oui.", by=AGENT)
@@ -195,11 +195,75 @@ def test_cancelled_or_reactivated_nothing_is_destroyed(closed, time_machine):
     assert state(closed) == "open"
 
 
-def test_an_open_dossier_is_closed_then_destroyed(dossier, time_machine):
-    accepted(dossier, Kind.DESTRUCTION)
-    time_machine.shift(dt.timedelta(days=31))
+def test_an_open_dossier_is_closed_as_soon_as_its_destruction_is_accepted(dossier, time_machine):
+    row = accepted(dossier, Kind.DESTRUCTION)
+    assert Dossier.objects.values_list("state", "closed_at").get(pk=dossier.pk) == ("closed", timezone.now())
+    assert Notice.objects.filter(dossier=dossier, kind="dossier_closed").count() == 1
+    with pytest.raises(gate.Refused), gate.enter(
+        make.caller(make.ProfessionalFactory()), Act.DEPOSIT, Event.DOCUMENT_DEPOSITED, dossier_id=dossier.pk
+    ):  # fmt: skip
+        pass  # nothing is added that would be lost with it
+    time_machine.shift(dt.timedelta(days=29, hours=23))
+    assert carry_out.carry_out() == (0, 0)
+    requests.cancel(dossier.pk, row.pk, by=HOLDER)
+    time_machine.shift(dt.timedelta(days=2))
+    assert carry_out.carry_out() == (0, 0)
+    assert state(dossier) == "closed"  # it is hers to reopen
+
+
+def test_the_thirty_days_of_a_letter_run_from_its_acceptance_however_late_it_was_opened(closed, time_machine):
+    arrived = timezone.now() - dt.timedelta(days=60)
+    asked = requests.Asked(
+        kind=Kind.DESTRUCTION, channel=Channel.POST, requester="Antoine MARCHAND", identity="lettre", arrived=arrived
+    )
+    row = requests.ask(closed.pk, asked, by=AGENT)
+    requests.take(closed.pk, row.pk, by=AGENT)
+    time_machine.shift(dt.timedelta(days=10))
+    row = requests.accept(closed.pk, row.pk, "Oui.", by=AGENT)
+    assert row.not_before == timezone.now() + dt.timedelta(days=30)
+    assert row.due_on == dt.date(2026, 4, 4)  # three months from 4 January: past when it is done, and that is seen
+    time_machine.shift(dt.timedelta(days=24))
+    assert carry_out.warn_of_destruction() == 1
+    time_machine.shift(dt.timedelta(days=5, hours=23))
+    assert carry_out.carry_out() == (0, 0)
+    time_machine.shift(dt.timedelta(hours=2))
     assert carry_out.carry_out() == (1, 0)
-    assert state(dossier) == "destroyed"
+
+
+def test_the_database_brings_no_destruction_forward(closed):
+    row = accepted(closed, Kind.DESTRUCTION)
+    earlier = row.not_before - dt.timedelta(days=1)
+    with pytest.raises(IntegrityError, match="not rewritten"), transaction.atomic():
+        Request.objects.filter(dossier=closed, pk=row.pk).update(not_before=earlier)
+    shape = {"kind": "destruction", "channel": "post", "number": "B", "owner": "counter:1", "state": "accepted"}
+    dates = {"first_due_on": row.due_on, "due_on": row.due_on, "asked_at": earlier, "decided_at": row.decided_at}
+    requests.cancel(closed.pk, row.pk, by=HOLDER)
+    with pytest.raises(IntegrityError, match="thought_over"), transaction.atomic():
+        Request.objects.create(dossier=closed, not_before=earlier, answer="Oui.", **shape, **dates)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asker", "born", "closure"),
+    [
+        (Kind.CLOSURE, "Antoine Marchand", dt.date(1997, 2, 14), "DEMANDE_TITULAIRE"),
+        (Kind.CLOSURE, "Odile Marchand", dt.date(1997, 2, 14), "DEMANDE_REPRESENTANT"),
+        (Kind.CLOSURE, "Antoine Marchand", dt.date(2014, 5, 3), "DEMANDE_REPRESENTANT"),  # a minor asks for nothing
+        (Kind.DESTRUCTION, "Odile Marchand", dt.date(1997, 2, 14), "DEMANDE_REPRESENTANT"),
+    ],
+)
+def test_a_closing_says_who_wanted_it_and_not_which_agent_wrote_it_down(code_tables, kind, asker, born, closure):
+    dossier = make.DossierFactory(birth_date=born)
+    Patient.objects.filter(dossier=dossier).update(given_names="ANTOINE", birth_family="MARCHAND", used_family="")
+    row = accepted(dossier, kind, asker)
+    if kind == Kind.CLOSURE:
+        assert carry_out.carry_out() == (1, 0)
+    assert Dossier.objects.values_list("state", "closure").get(pk=dossier.pk) == ("closed", closure)
+    if row.state == "accepted" and kind == Kind.DESTRUCTION:
+        requests.cancel(dossier.pk, row.pk, by=HOLDER)
+    accepted(dossier, Kind.REOPENING, asker)
+    carry_out.carry_out()
+    given_by = Consent.objects.get(dossier=dossier, subject="reopening").given_by
+    assert given_by == ("holder" if closure == "DEMANDE_TITULAIRE" else "representative")
 
 
 def test_a_reactivation_asked_by_letter_is_carried_out_once_accepted(closed):
