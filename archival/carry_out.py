@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from archival import holds
+from archival import destruction, holds
+from archival.holds_models import LegalHold
 from archival.reopening import reopen
 from audit.trail import SYSTEM, Actor
 from patients import dossiers, notices, requests
@@ -23,7 +24,6 @@ from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
 Carrier = Callable[[Request, Actor], None]
-BATCH = 200
 WARNING = dt.timedelta(days=7)  # before an early destruction, once more
 
 
@@ -57,24 +57,27 @@ def reactivate(row: Request, by: Actor) -> None:
 CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}
 
 
-def ready() -> list[Request]:
-    """Accepted, with a carrier, and the time to think it over is past."""
-    rows = Request.objects.filter(state=State.ACCEPTED, kind__in=CARRIERS, not_before__lte=timezone.now())
-    return list(rows.order_by("due_on")[:BATCH])
+def ready(at: dt.datetime | None = None) -> list[Request]:
+    """Accepted, with a carrier, and the time to think it over is past, by the earlier of the two clocks."""
+    past = at or timezone.now()
+    rows = Request.objects.filter(state=State.ACCEPTED, kind__in=CARRIERS, not_before__lte=past)
+    held = LegalHold.objects.running().values("dossier_id")
+    return list(rows.exclude(kind=Kind.DESTRUCTION, dossier_id__in=held).order_by("due_on"))
 
 
 def carry_out(by: Actor = SYSTEM) -> tuple[int, int]:
-    """How many were done, how many were left for the next round."""
+    """How many were done, how many were left for the next round. Raises `ClocksApart`: nothing was."""
+    at = destruction.refuse_clocks_apart()
     done = left = 0
-    for row in ready():
+    for row in ready(at):
         try:
             with transaction.atomic():
                 requests.finish(row.dossier_id, row.pk, by=by)  # locks it, and refuses what moved meanwhile
                 CARRIERS[row.kind](row, by)
             done += 1
-        except (ValidationError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (one that fails, whatever the reason, keeps no other waiting)
             left += 1
-            log.warning("requests: one accepted %s was left for later (%s)", row.kind, type(error).__name__)
+            log.error("requests: one accepted %s was left for later (%s)", row.kind, type(error).__name__)
     return done, left
 
 
@@ -85,7 +88,7 @@ def warn_of_destruction() -> int:
         state=State.ACCEPTED, kind=Kind.DESTRUCTION, not_before__gt=now, not_before__lte=now + WARNING
     )
     told = 0
-    for row in rows.order_by("due_on")[:BATCH]:
+    for row in rows.order_by("due_on"):
         known = Notice.objects.filter(dossier_id=row.dossier_id, kind=Notice.Kind.DESTRUCTION_NEAR)
         if not known.filter(created_at__gte=row.asked_at).exists():
             notices.tell(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)

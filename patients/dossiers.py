@@ -2,6 +2,8 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -201,10 +203,10 @@ def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     return dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
 
 
-def is_over(closed_at: dt.datetime | None) -> bool:
-    """Past its last day: from then on it is destroyed, and no more reopened (D14)."""
+def is_over(closed_at: dt.datetime | None, at: dt.datetime | None = None) -> bool:
+    """Past its last day, now or `at`: from then on it is destroyed, and no more reopened (D14)."""
     last = kept_until(closed_at)
-    return last is not None and timezone.localdate() > last
+    return last is not None and timezone.localdate(at) > last
 
 
 def locked_if_there(dossier_id: uuid.UUID) -> Dossier | None:
@@ -221,9 +223,27 @@ def locked(dossier_id: uuid.UUID) -> Dossier:
     return dossier
 
 
+@contextmanager
+def _by_the_clock() -> Iterator[None]:
+    """The trigger of the database says no: in words."""
+    try:
+        yield
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if getattr(diagnosis, "constraint_name", "") != "dossier_closed_by_the_clock":
+            raise
+        raise ValidationError(
+            "L'horloge du service n'est pas sûre : rien ne se ferme pour l'instant. L'exploitant en est averti.",
+            code="clock",
+        ) from error
+
+
 def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor, reason: str = "") -> Dossier:
-    """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
-    with transaction.atomic():
+    """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18).
+
+    Raises ValidationError: closed already, or the service's clock is not to be believed (`patients.clocks`).
+    """
+    with transaction.atomic(), _by_the_clock():
         dossier = locked(dossier_id)
         if not dossier.is_open:
             raise ValidationError("Ce dossier est déjà fermé.", code="closed")

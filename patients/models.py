@@ -284,6 +284,25 @@ class Consent(DossierScoped):
         return f"{self.get_subject_display()} ({self.given_at:%d/%m/%Y})"
 
 
+class Clock(models.Model):
+    """One row: the last time the service believed, and until when it believes the next (`patients.clocks`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    seen_at = models.DateTimeField("vue le")
+    good_until = models.DateTimeField("crue jusqu'au")
+
+    class Meta:
+        verbose_name = "horloge"
+        verbose_name_plural = "horloge"
+        constraints = [
+            models.CheckConstraint(name="one_clock", condition=Q(id=1)),
+            models.CheckConstraint(name="clock_believes_what_comes", condition=Q(good_until__gt=models.F("seen_at"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seen_at:%d/%m/%Y %H:%M}"
+
+
 class OpeningRequest(models.Model):
     """A person opening online: between the form and the proof that the e-mail, or the letter, is hers.
 

@@ -102,7 +102,7 @@ def of(dossier_id: uuid.UUID, request_id: uuid.UUID) -> Request:
 
 
 def asks_herself(row: Request) -> bool:
-    """The holder, and nobody for her. Who records it at the counter names whoever else asks; a minor does not (D11)."""
+    """The holder, and nobody for her. An agent writes down the name of whoever else asks; a minor does not (D11)."""
     kind = row.asked_by.partition(":")[0]
     if kind in (ActorKind.HOLDER, ActorKind.REPRESENTATIVE):
         return kind == ActorKind.HOLDER
@@ -210,7 +210,7 @@ def _step(
 ) -> Iterator[Request]:
     """The row, locked; saved with its history, its trace and its notice when the body is through."""
     with transaction.atomic():
-        # The dossier first, as whoever closes, reopens or destroys it does: two at once wait, and never for each other.
+        # The dossier first, as whoever closes, reopens or destroys it does: none waits for who waits for it.
         dossier = dossiers.locked_if_there(dossier_id)
         rows: Any = Request.objects.select_for_update(of=("self",))
         row = rows.filter(dossier_id=dossier_id, pk=request_id).first()

@@ -53,6 +53,27 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$"""
+# A closing is dated by a time that is believed (patients.clocks). `dmp.any_clock`: of tests, whose clocks are frozen.
+CLOCK = """
+CREATE FUNCTION patients_dossier_clock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(current_setting('dmp.any_clock', true), '') <> 'on' AND (
+        abs(extract(epoch FROM NEW.closed_at - clock_timestamp())) > 300
+        OR EXISTS (SELECT FROM patients_clock
+                   WHERE clock_timestamp() NOT BETWEEN seen_at - interval '5 minutes' AND good_until))
+    THEN
+        RAISE EXCEPTION 'dossier: closed by a clock that is not believed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'dossier_closed_by_the_clock';
+    END IF;
+    RETURN NEW;
+END $$"""
+CLOSING = """
+CREATE TRIGGER patients_dossier_clock BEFORE UPDATE ON patients_dossier
+FOR EACH ROW WHEN (OLD.state = 'open' AND NEW.state = 'closed') EXECUTE FUNCTION patients_dossier_clock()"""
+NO_CLOCK = ["DROP TRIGGER patients_dossier_clock ON patients_dossier", "DROP FUNCTION patients_dossier_clock()"]
+FIRST = """
+INSERT INTO patients_clock (id, seen_at, good_until)
+VALUES (1, clock_timestamp(), clock_timestamp() + interval '3 days')"""
 WAITING = """
 ALTER TABLE patients_request DISABLE TRIGGER patients_request_step;
 UPDATE patients_request SET not_before = greatest(not_before, decided_at + interval '30 days')
@@ -67,6 +88,24 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Clock',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('seen_at', models.DateTimeField(verbose_name='vue le')),
+                ('good_until', models.DateTimeField(verbose_name="crue jusqu'au")),
+            ],
+            options={
+                'verbose_name': 'horloge',
+                'verbose_name_plural': 'horloge',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('id', 1)), name='one_clock'),
+                    models.CheckConstraint(condition=models.Q(('good_until__gt', models.F('seen_at'))), name='clock_believes_what_comes'),
+                ],
+            },
+        ),
+        migrations.RunSQL(FIRST, migrations.RunSQL.noop),
+        migrations.RunSQL([CLOCK, CLOSING], NO_CLOCK),
         migrations.RunSQL(LATER, AS_BEFORE),
         migrations.RunSQL(WAITING, migrations.RunSQL.noop),
         migrations.AddConstraint(
