@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if not apply:
             self.stdout.write(f"{len(found)} dossiers à détruire (relancez avec --apply).")
             return
-        act = destruction.destroy_again if tombstones else destruction.destroy
+        act = destruction.destroy_again if tombstones else destruction.attempt
         done = 0
         with Progress(
             TextColumn("dossiers"), MofNCompleteColumn(), transient=True, disable=not sys.stdout.isatty()
