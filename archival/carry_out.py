@@ -39,6 +39,8 @@ def destroy(row: Request, by: Actor) -> None:
     Raises ValidationError while a legal hold keeps the dossier (D16): the next round asks again.
     """
     dossier = dossiers.locked(row.dossier_id)
+    if not requests.may_undo(dossier, requests.decided_by(row)):  # closed for fraud since it was accepted
+        raise ValidationError(requests.ONLY_OPERATOR, code="operator")
     if holds.keeps(row.dossier_id):
         raise ValidationError("Une procédure en cours oblige à conserver ce dossier.", code="held")
     if dossier.is_open:  # its acceptance closed it: reopened since, the request would have been cancelled
@@ -51,7 +53,8 @@ def reactivate(row: Request, by: Actor) -> None:
     if not dossiers.locked(row.dossier_id).is_open:
         evidence = f"demande {row.on_paper}, {row.identity}"
         given_by = "holder" if requests.asks_herself(row) else "representative"
-        reopen(row.dossier_id, agreement=Agreement(given_by, evidence, Channel(row.channel)), by=by)
+        agreement = Agreement(given_by, evidence, Channel(row.channel))
+        reopen(row.dossier_id, agreement=agreement, by=by, decided_by=requests.decided_by(row))
 
 
 CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}

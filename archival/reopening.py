@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from access.models import CareTeam, DossierGrant, EmergencyAccess, Invitation, Representation
+from archival import closing
 from audit import trail
 from audit.trail import Actor, Event
 from documents.models import DocumentGrant
@@ -23,8 +24,9 @@ from patients.models_requests import Kind, Request
 TOO_LATE = "Les dix ans sont passés : ce dossier doit être détruit, il ne se rouvre plus. Un autre peut être ouvert."
 
 
-def reopen(dossier_id: uuid.UUID, *, agreement: Agreement, by: Actor) -> Dossier:
-    """Raises ValidationError: no consent, not closed, or past its ten years though not yet destroyed (D14)."""
+def reopen(dossier_id: uuid.UUID, *, agreement: Agreement, by: Actor, decided_by: str = "") -> Dossier:
+    """Raises ValidationError: no consent, not closed, past its ten years though not yet destroyed (D14), or closed by
+    an operator and no operator decided it (`decided_by`, of who carries a decision out)."""
     if not agreement.evidence:
         raise ValidationError("Sans consentement exprès de la personne, rien n'est rouvert.", code="consent")
     with transaction.atomic():
@@ -32,6 +34,8 @@ def reopen(dossier_id: uuid.UUID, *, agreement: Agreement, by: Actor) -> Dossier
         dossier = dossiers.locked(dossier_id)
         if dossier.state != Dossier.State.CLOSED:
             raise ValidationError("Ce dossier n'est pas fermé.", code="state")
+        if not requests.may_undo(dossier, decided_by or by.reference):
+            raise ValidationError(requests.ONLY_OPERATOR, code="operator")
         if is_over(dossier.closed_at):
             raise ValidationError(TOO_LATE, code="late")
         Consent.objects.create(
@@ -43,6 +47,8 @@ def reopen(dossier_id: uuid.UUID, *, agreement: Agreement, by: Actor) -> Dossier
             channel=agreement.channel,
             evidence=agreement.evidence,
         )
+        if dossier.closure == Dossier.Closure.DEATH:
+            closing.give_back_access(dossier_id)
         dossier.state, dossier.closed_at, dossier.closure = Dossier.State.OPEN, None, ""
         dossier._history_user = by  # type: ignore[attr-defined]
         dossier.save(update_fields=["state", "closed_at", "closure"])

@@ -46,7 +46,7 @@ def believed() -> dt.datetime:
         )
     if known is not None and base > known.good_until:
         raise ClocksApart(
-            f"Nous serions le {_day(base)}, et le dernier jour sûr est le {_day(known.seen_at)}. C'est bien le jour ? "
+            f"Nous serions le {_day(base)}, et le dernier jour sûr est le {_day(known.seen_at)}. C'est bien cela ? "
             "Lancez clock. D'ici là rien n'est fermé ni détruit."
         )
     return min(here, there)
@@ -70,10 +70,10 @@ def _remember() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO patients_clock (id, seen_at, good_until) "
-            "VALUES (1, clock_timestamp(), clock_timestamp() + %(trust)s) ON CONFLICT (id) DO UPDATE "
-            "SET seen_at = excluded.seen_at, good_until = excluded.good_until "
+            "VALUES (1, clock_timestamp(), clock_timestamp() + make_interval(days => %(trust)s)) "
+            "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, good_until = excluded.good_until "
             "WHERE patients_clock.seen_at < excluded.seen_at",
-            {"trust": dt.timedelta(days=settings.CLOCK_TRUST_DAYS)},
+            {"trust": settings.CLOCK_TRUST_DAYS},
         )
 
 

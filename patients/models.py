@@ -159,6 +159,8 @@ class Dossier(models.Model):
         FRAUD = "FRAUDE_DYSFONCTIONNEMENT", "fraude ou dysfonctionnement"
         DOUBLE = "DOUBLON_IDENTITE", "doublon d'identité"
 
+    BY_OPERATOR = (Closure.DEATH, Closure.FRAUD, Closure.DOUBLE)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField("état", max_length=10, choices=State, default=State.OPEN)
     opened_at = models.DateTimeField("ouvert le", default=timezone.now)
@@ -201,6 +203,11 @@ class Dossier(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+    @property
+    def closed_by_operator(self) -> bool:
+        """On proof of a death, a fraud, a double: who has the account may be who it was closed against."""
+        return self.closure in self.BY_OPERATOR
 
 
 class IdentityIndex(models.Model):

@@ -20,6 +20,7 @@ from patients import codes, deadlines, dossiers, notices
 from patients.models import Channel, Dossier, Notice, Patient
 from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
 
+ONLY_OPERATOR = "Ce dossier a été fermé par l'exploitant, preuve à l'appui : lui seul en décide."
 MOST = 20  # running at once, of one dossier
 
 
@@ -101,6 +102,17 @@ def of(dossier_id: uuid.UUID, request_id: uuid.UUID) -> Request:
     return row
 
 
+def may_undo(dossier: Dossier, decided_by: str) -> bool:
+    """What an operator closed on proof, an operator alone reopens, or lets be destroyed before its term."""
+    return not dossier.closed_by_operator or decided_by.startswith(f"{ActorKind.OPERATOR}:")
+
+
+def decided_by(row: Request) -> str:
+    """The reference of who accepted it."""
+    past = row.history.filter(dossier_id=row.dossier_id, history_change_reason="accepted")
+    return past.order_by("-history_date").values_list("history_user_id", flat=True).first() or ""
+
+
 def asks_herself(row: Request) -> bool:
     """The holder, and nobody for her. An agent writes down the name of whoever else asks; a minor does not (D11)."""
     kind = row.asked_by.partition(":")[0]
@@ -174,6 +186,8 @@ def accept(dossier_id: uuid.UUID, request_id: uuid.UUID, answer: str, *, by: Act
     runs from there, whole (D13), were it to end after the three months of the law.
     """
     with _step(dossier_id, request_id, State.ACCEPTED, by, "accepted", Notice.Kind.REQUEST_ANSWERED) as row:
+        if row.kind in (Kind.REOPENING, Kind.DESTRUCTION) and not may_undo(row.dossier, by.reference):
+            raise ValidationError(ONLY_OPERATOR, code="operator")
         now = timezone.now()
         row.answer, row.decided_at = _said(answer, "Écrivez la réponse."), now
         if row.kind == Kind.DESTRUCTION:

@@ -14,7 +14,7 @@ from archival import carry_out, destruction, holds, reopening
 from archival.holds_models import LegalHold
 from archival.models import Certificate
 from audit.models import Trace
-from audit.trail import Actor, ActorKind, Event
+from audit.trail import SYSTEM, Actor, ActorKind, Event
 from documents.models import DocumentGrant
 from patients import dossiers, requests
 from patients.dossiers import Agreement
@@ -264,6 +264,38 @@ def test_a_closing_says_who_wanted_it_and_not_which_agent_wrote_it_down(code_tab
     carry_out.carry_out()
     given_by = Consent.objects.get(dossier=dossier, subject="reopening").given_by
     assert given_by == ("holder" if closure == "DEMANDE_TITULAIRE" else "representative")
+
+
+@pytest.mark.parametrize("closure", Dossier.BY_OPERATOR)
+@pytest.mark.parametrize("kind", [Kind.REOPENING, Kind.DESTRUCTION])
+def test_what_the_operator_closed_no_letter_nor_agent_undoes(dossier, time_machine, closure, kind):
+    dossiers.close(dossier.pk, closure=closure, by=ONE)
+    with pytest.raises(ValidationError) as said:
+        accepted(dossier, kind)
+    assert said.value.code == "operator"
+    row = Request.objects.get(dossier=dossier)
+    requests.accept(dossier.pk, row.pk, "Oui.", by=TWO)
+    time_machine.shift(dt.timedelta(days=31))
+    assert carry_out.carry_out() == (1, 0)
+    assert state(dossier) == ("open" if kind == Kind.REOPENING else "destroyed")
+
+
+@pytest.mark.parametrize("by", [HOLDER, AGENT, SYSTEM])
+def test_what_the_operator_closed_an_operator_alone_reopens(dossier, by):
+    dossiers.close(dossier.pk, closure=Dossier.Closure.FRAUD, by=ONE)
+    with pytest.raises(ValidationError) as said:
+        reopening.reopen(dossier.pk, agreement=AGREED, by=by)
+    assert said.value.code == "operator"
+    reopening.reopen(dossier.pk, agreement=AGREED, by=ONE)
+    assert state(dossier) == "open"
+
+
+def test_a_destruction_accepted_before_the_operator_closed_it_is_not_carried_out(dossier, time_machine):
+    row = accepted(dossier, Kind.DESTRUCTION)
+    Dossier.objects.filter(pk=dossier.pk).update(closure=Dossier.Closure.FRAUD)  # however it came to be so
+    time_machine.shift(dt.timedelta(days=31))
+    assert carry_out.carry_out() == (0, 1)
+    assert (state(dossier), requests.of(dossier.pk, row.pk).state) == ("closed", "accepted")
 
 
 def test_a_reactivation_asked_by_letter_is_carried_out_once_accepted(closed):
