@@ -94,6 +94,6 @@ def warn_of_destruction() -> int:
     for row in rows.order_by("due_on"):
         known = Notice.objects.filter(dossier_id=row.dossier_id, kind=Notice.Kind.DESTRUCTION_NEAR)
         if not known.filter(created_at__gte=row.asked_at).exists():
-            notices.tell(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)
+            notices.tell_all(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)
             told += 1
     return told

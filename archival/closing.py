@@ -19,7 +19,7 @@ def close_on_proof(dossier_id: uuid.UUID, closure: Dossier.Closure, *, evidence:
         if closure == Dossier.Closure.DEATH:
             _end_access(dossier_id)
         else:
-            notices.tell(dossier_id, Notice.Kind.DOSSIER_CLOSED)
+            notices.tell_all(dossier_id, Notice.Kind.DOSSIER_CLOSED)
 
 
 def _end_access(dossier_id: uuid.UUID) -> None:

@@ -9,6 +9,7 @@ from archival import carry_out, copies, destruction, making, requested_copies
 from patients import clocks
 
 MOST = 50 * 60.0  # seconds of one run
+LONGEST_COPY = 30 * 60  # seconds: then the worker is killed, and `make_copies` finds it begun
 log = logging.getLogger(__name__)
 
 
@@ -21,7 +22,7 @@ def carry_out_requests() -> tuple[int, int]:
     return carry_out.carry_out()
 
 
-@shared_task
+@shared_task(time_limit=LONGEST_COPY)
 def make_copy(dossier_id: str, copy_id: str) -> None:
     """May run twice, and be lost: `make_copies` finds what was not begun."""
     making.make(uuid.UUID(dossier_id), uuid.UUID(copy_id))

@@ -95,7 +95,7 @@ def _closed(request: HttpRequest) -> HttpResponse:
             own = entry.facts.role is Role.HOLDER
             closure = Dossier.Closure.HOLDER if own else Dossier.Closure.REPRESENTATIVE
             dossiers.close(entry.dossier.pk, closure=closure, by=entry.actor)
-            notices.tell(entry.dossier.pk, Notice.Kind.DOSSIER_CLOSED)
+            notices.tell_all(entry.dossier.pk, Notice.Kind.DOSSIER_CLOSED)
             entry.traced = True  # by the action itself
     except ValidationError as error:
         messages.error(request, error.messages[0])

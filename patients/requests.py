@@ -21,6 +21,7 @@ from patients.models import Channel, Dossier, Notice, Patient
 from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
 
 ONLY_OPERATOR = "Ce dossier a été fermé par l'exploitant, preuve à l'appui : lui seul en décide."
+WHOLE = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)  # it is about the whole dossier
 MOST = 20  # running at once, of one dossier
 
 
@@ -194,7 +195,7 @@ def accept(dossier_id: uuid.UUID, request_id: uuid.UUID, answer: str, *, by: Act
             row.not_before = max(row.not_before, deadlines.not_before(deadlines.of(row.kind), now))
             if row.dossier.is_open:
                 dossiers.close(dossier_id, closure=closure_of(row), by=by)
-                notices.tell(dossier_id, Notice.Kind.DOSSIER_CLOSED)
+                notices.tell_all(dossier_id, Notice.Kind.DOSSIER_CLOSED)
     return row
 
 
@@ -257,6 +258,7 @@ def _trace(row: Request, event: Event, by: Actor, **detail: Any) -> None:
 
 
 def _tell(row: Request, kind: Notice.Kind) -> None:
-    """The holder; nobody for the family of a dead person, who is written to."""
+    """The holder, and who speaks for her; nobody for the family of a dead person, who is written to."""
     if row.kind != Kind.HEIRS:
-        notices.tell(row.dossier_id, kind)
+        tell = notices.tell_all if row.kind in WHOLE else notices.tell
+        tell(row.dossier_id, kind)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from access import gate
 from access.facts import Act
-from access.models import Block, CareTeam, DossierGrant, EmergencyAccess, Representation
+from access.models import Block, CareTeam, DossierGrant, EmergencyAccess, EmergencyNumber, Representation
 from archival import carry_out, destruction, holds, reopening
 from archival.holds_models import LegalHold
 from archival.models import Certificate
@@ -96,10 +96,18 @@ def test_rights_do_not_come_back_and_what_forbids_stays(dossier, time_machine):
     EmergencyAccess.objects.create(
         dossier=dossier, user=make.account(doctor), kind="break_glass", reason="coma", until=soon
     )
+    later = make.ProfessionalFactory()
+    to_come = timezone.now() + dt.timedelta(days=20)
+    make.permit(dossier, later, since=to_come, until=soon)
+    EmergencyNumber.objects.create(lookup=b"n" * 32, dossier_id=dossier.pk)
+    Dossier.objects.filter(pk=dossier.pk).update(emergency_lookup=b"n" * 32)
     dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=HOLDER)
     time_machine.shift(60)
     reopening.reopen(dossier.pk, agreement=AGREED, by=HOLDER)
     assert not DossierGrant.rights.running().filter(content_object=dossier).exists()
+    assert not DossierGrant.rights.running(to_come + dt.timedelta(days=1)).filter(content_object=dossier).exists()
+    assert not EmergencyNumber.objects.filter(dossier_id=dossier.pk).exists()
+    assert Dossier.objects.get(pk=dossier.pk).emergency_lookup is None
     assert not DocumentGrant.rights.running().filter(dossier=dossier).exists()
     assert not CareTeam.objects.running().filter(dossier=dossier).exists()
     assert not EmergencyAccess.objects.running().filter(dossier=dossier).exists()
@@ -107,7 +115,7 @@ def test_rights_do_not_come_back_and_what_forbids_stays(dossier, time_machine):
     assert sorted(left) == ["guardian", "holder"]
     assert Block.objects.running().filter(dossier=dossier).count() == 1
     history = DossierGrant.history.filter(content_object_id=dossier.pk, history_type="~")
-    assert history.count() == 2  # each right's end is in its history
+    assert history.count() == 3  # each right's end is in its history
     for professional in (doctor, treating):
         with pytest.raises(gate.Refused), gate.enter(
             make.caller(professional), Act.LIST, Event.DOCUMENT_LISTED, dossier_id=dossier.pk
@@ -264,6 +272,29 @@ def test_a_closing_says_who_wanted_it_and_not_which_agent_wrote_it_down(code_tab
     carry_out.carry_out()
     given_by = Consent.objects.get(dossier=dossier, subject="reopening").given_by
     assert given_by == ("holder" if closure == "DEMANDE_TITULAIRE" else "representative")
+
+
+def test_what_one_parent_does_the_other_learns_in_time(code_tables, time_machine):
+    time_machine.move_to(CLOSED, tick=False)
+    minor = make.DossierFactory(minor=True)
+    Patient.objects.filter(dossier=minor).update(email="")
+    for name, role in (("odile", "parent"), ("paul", "parent"), ("aidant", "carer")):
+        user = make.UserFactory(email=f"{name}@example.org")
+        Representation.objects.create(dossier=minor, user=user, role=role, recorded_by="test", since=CLOSED)
+    both = ["odile@example.org", "paul@example.org"]
+
+    def told(kind):
+        return sorted(Notice.objects.filter(dossier=minor, kind=kind).values_list("email", flat=True))
+
+    row = accepted(minor, Kind.DESTRUCTION, "Odile Marchand")
+    for kind in ("request_received", "request_answered", "dossier_closed"):
+        assert told(kind) == both, kind
+    time_machine.shift(dt.timedelta(days=25))
+    carry_out.warn_of_destruction()
+    assert told("destruction_near") == both
+    requests.cancel(minor.pk, row.pk, by=Actor(ActorKind.REPRESENTATIVE, "paul"))  # he does not agree
+    reopening.reopen(minor.pk, agreement=AGREED, by=AGENT)
+    assert told("dossier_reopened") == both
 
 
 @pytest.mark.parametrize("closure", Dossier.BY_OPERATOR)

@@ -43,5 +43,5 @@ class Command(OperatorCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(
-            f"Fermé ({closure.label}). Un exploitant peut le rouvrir pendant dix ans (reopen_dossier), puis il sera détruit."
+            f"Fermé ({closure.label}). Un exploitant peut le rouvrir (reopen_dossier) ; dans dix ans il sera détruit."
         )

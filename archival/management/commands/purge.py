@@ -42,7 +42,9 @@ class Command(BaseCommand):
                     done += 1
                     self._write(certificate, certificates)
                 bar.advance(task)
-        self.stdout.write(f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage.")
+        self.stdout.write(
+            f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage (journal, health)."
+        )
 
     def _write(self, certificate: Certificate, folder: Path | None) -> None:
         if folder is not None:
