@@ -306,6 +306,7 @@ AUTHORISATION_DAYS = int(text("DMP_AUTHORISATION_DAYS", "365"))  # longest and d
 WITHHELD_INVITATION_DAYS = 10  # D9, article R1111-53: within two weeks, with days to spare for a mail that fails
 WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar month
 AGE_OF_MAJORITY = 18  # D11
+CLOCK_TRUST_DAYS = int(text("DMP_CLOCK_TRUST_DAYS", "3"))  # a longer silence is no more believed (patients.clocks)
 EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
 BREAK_GLASS_HOURS = 4
