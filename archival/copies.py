@@ -28,7 +28,6 @@ DAYS = 8  # R1111-1: the delay of a copy; as long is it kept
 MOST = 3  # of one dossier at once, whoever asked
 TRIES = 3
 SILENCE = dt.timedelta(minutes=10)  # a worker that says nothing for so long is dead
-LOOK_AGAIN = 64  # segments of 64 KiB between two looks at the right while the bytes leave
 
 
 class Gone(Exception):
@@ -131,9 +130,10 @@ def _still_hers(row: Copy) -> None:
 
 
 def _pieces(row: Copy, key: bytes) -> Iterator[bytes]:
+    """Before each segment (64 KiB) but the first the right is looked at again, as for a document that leaves."""
     with store().open(row.pk) as file:
         for number, piece in enumerate(vault.unseal(key, row.pk, file)):
-            if number and number % LOOK_AGAIN == 0 and not _goes_on(row):
+            if number and not _goes_on(row):
                 raise Gone  # closed, destroyed or withdrawn meanwhile: the connection breaks here
             yield piece
 
