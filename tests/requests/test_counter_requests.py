@@ -269,6 +269,8 @@ def test_who_closes_or_destroys_at_the_counter_is_told_what_she_loses_and_offere
     record(client, kind=kind)
     row = Request.objects.get(dossier=dossier)
     receipt = render_to_string(*request_letters.page(row, "recu"))
+    with pikepdf.open(io.BytesIO(request_letters.render(row, "recu"))) as pdf:
+        assert len(pdf.pages) == 1
     screen = client.get(address(row)).content.decode()
     for words in ("directives anticipées", "d'abord une copie"):
         assert words in receipt and (words in screen or kind == "destruction"), words
