@@ -127,6 +127,14 @@ ACTS: dict[str, Act] = {
     Event.COPY_FETCHED: Act("récupéré une copie du dossier", "récupérer une copie du dossier"),
     Event.COPY_DESTROYED: Act("détruit une copie du dossier", "détruire une copie du dossier"),
     Event.COPY_IMPORTED: Act("ajouté des documents venus d'une copie", "ajouter des documents venus d'une copie"),
+    Event.ENVELOPE_ASKED: Act(
+        "fait imprimer sous pli fermé une copie du dossier", "faire imprimer sous pli fermé une copie du dossier"
+    ),
+    Event.ENVELOPE_PRINTED: Act(
+        "imprimé une copie du dossier, sans qu'un agent la voie",
+        "imprimer une copie du dossier, sans qu'un agent la voie",
+    ),
+    Event.ENVELOPE_HANDED: Act("remis le pli fermé d'une copie", "remettre le pli fermé d'une copie"),
     Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 
@@ -195,6 +203,7 @@ SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
     "nouveaux": "ce qui arrive aux nouveaux documents",
+    "proches": "ce que les proches peuvent demander après un décès",
     "carte": "la carte d'urgence, en la retirant",
 }
 MODES = {

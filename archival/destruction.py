@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from access.models import Representation, User
@@ -26,11 +26,12 @@ from archival.models import Certificate, Tombstone
 from archival.purge import REACH
 from documents import contents
 from documents.models import DataKey, Document
-from patients import clocks
+from patients import clocks, notices
 from patients.clocks import ClocksApart
 from patients.dossiers import is_over
 from patients.ins import keyed_hash
 from patients.models import Dossier, Notice
+from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
 TELLING = dt.timedelta(hours=1)
@@ -70,10 +71,21 @@ def destroy(dossier_id: uuid.UUID) -> Certificate | None:
 
 
 def _is_telling(dossier_id: uuid.UUID) -> bool:
-    """The last word to the holder, « c'est fait », leaves before her address goes; an hour, and no more, is given."""
-    since = timezone.now() - TELLING
-    waiting = Notice.objects.filter(dossier_id=dossier_id, sent_at=None, created_at__gt=since)
-    return waiting.filter(kind=Notice.Kind.REQUEST_DONE).exists()
+    """The last word to who asked for it: once the contents are gone for ever, before her address goes too.
+
+    An hour, and no more, is given to the mail, or to the letter of who has no e-mail.
+    """
+    if not _asked(dossier_id).exists():
+        return False
+    last_word = Notice.objects.filter(dossier_id=dossier_id, kind=Notice.Kind.DESTROYED)
+    if not last_word.exists():
+        notices.tell_all(dossier_id, Notice.Kind.DESTROYED)
+    return last_word.filter(sent_at=None, created_at__gt=timezone.now() - TELLING).exists()
+
+
+def _asked(dossier_id: uuid.UUID) -> QuerySet[Request]:
+    """The early destruction that was accepted and begun."""
+    return Request.objects.filter(dossier_id=dossier_id, kind=Kind.DESTRUCTION, state=State.DONE)
 
 
 def _claim(dossier_id: uuid.UUID, at: dt.datetime | None = None) -> bool:
@@ -99,7 +111,7 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         found = cursor.fetchone()
         if found is None:
             return None
-        accounts = _accounts_of_nothing_else(dossier_id)
+        accounts, reference = _accounts_of_nothing_else(dossier_id), _reference(dossier_id)
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
         leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]
@@ -112,7 +124,15 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
             user.delete()
         cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
         _, is_first = Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
-        return _certify(found[0], _ground(found[0], is_first), counts, leaves)
+        return _certify(reference, found[0], _ground(found[0], is_first), counts, leaves)
+
+
+def _reference(dossier_id: uuid.UUID) -> str:
+    """The one that the person was given when her request was accepted; else drawn here, known to nobody."""
+    told = _asked(dossier_id).values_list("certificate", flat=True).first()
+    if told and not Certificate.objects.filter(pk=told).exists():
+        return told
+    return secrets.token_hex(16)
 
 
 def _ground(closed_at: dt.datetime, is_first: bool) -> str:
@@ -136,9 +156,10 @@ def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:
     return list(users.exclude(pk__in=list(elsewhere.values_list("user_id", flat=True))))
 
 
-def _certify(closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves: list[str]) -> Certificate:
+def _certify(
+    reference: str, closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves: list[str]
+) -> Certificate:
     """Days, not instants: an instant may be found again elsewhere."""
-    reference = secrets.token_hex(16)
     statement: dict[str, Any] = {
         "reference": reference,
         "ground": ground,

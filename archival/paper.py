@@ -24,6 +24,7 @@ from archival.selection import Piece, Selection
 from documents import bodies, content, contents, keys, sandbox, trends, vault
 from documents.families import family_of
 from documents.sandbox import Child
+from patients import addresses, envelopes
 from patients.typography import set_in_type
 
 MODULE, TIMEOUT, LAYOUT = "archival.press", 30.0, 120.0  # seconds a question
@@ -183,7 +184,9 @@ def _laid(selection: Selection, chapters: list[Chapter], press: Press, progress:
         press.ask("part", render_to_string("pdf/copy_part.html", context).encode(), LAYOUT)
         done += len(part)
     titles = [(chapter.piece.number, chapter.piece.document.title) for chapter in chapters]
-    return press.ask("bind", json.dumps(titles).encode(), LAYOUT)
+    bound = press.ask("bind", json.dumps(titles).encode(), LAYOUT)
+    progress.pages = bound["pages"]
+    return bound
 
 
 def _parts(chapters: list[Chapter]) -> list[list[Chapter]]:
@@ -205,6 +208,8 @@ def _front(selection: Selection, chapters: list[Chapter], token: str) -> str:
         families.setdefault(chapter.family.slug, []).append(chapter)
     context = {
         "token": token,
+        "envelope": envelopes.around(selection.copy.dossier_id, selection.copy.pk),
+        "to": addresses.of(selection.copy.dossier_id, selection.copy.request_id),
         "selection": selection,
         "patient": selection.patient,
         "dossier": selection.entry.dossier,

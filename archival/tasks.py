@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from archival import carry_out, copies, destruction, making, requested_copies
+from archival import carry_out, copies, destruction, envelopes, making, requested_copies
 from patients import clocks
 
 MOST = 50 * 60.0  # seconds of one run
@@ -38,9 +38,15 @@ def make_copies() -> int:
 
 
 @shared_task
+def print_envelopes() -> int:
+    """Every fifteen seconds: an agent is waiting beside the printer."""
+    return envelopes.print_asked()
+
+
+@shared_task
 def destroy_ended_copies() -> int:
-    """Every ten minutes: past their eight days, or of a dossier that closed; then the files that a crash left."""
-    count = copies.destroy_ended()
+    """Every ten minutes: past their eight days, of a dossier that closed, handed over; then what a crash left."""
+    count = copies.destroy_ended() + envelopes.destroy_handed()
     copies.sweep(time.time())
     return count
 

@@ -19,7 +19,7 @@ from access import holder
 from access.facts import Act, Role
 from access.gate import Entry
 from access.models import User
-from archival import holds, proof, reopening
+from archival import copies, holds, proof, reopening
 from audit.trail import SYSTEM, Event
 from documents import activity
 from documents.forms import ADULTS_ONLY as DIRECTIVES
@@ -85,8 +85,12 @@ def close(request: HttpRequest) -> HttpResponseBase:
     form.mail(request, user)
     scope = activity.scope_of(entry)
     directives = scope and Document.objects.within(scope).filter(dossier=entry.dossier, type_code=DIRECTIVES).exists()
-    kept = kept_until(timezone.now())
-    return _page(request, "lifecycle/close.html", entry, form, {"directives": directives, "kept": kept})
+    context = {
+        "directives": directives,
+        "kept": kept_until(timezone.now()),
+        "copies": copies.lost_by_closing(entry.dossier.pk),
+    }
+    return _page(request, "lifecycle/close.html", entry, form, context)
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -134,6 +134,9 @@ class Event(StrEnum):
     COPY_FETCHED = "copy_fetched"
     COPY_DESTROYED = "copy_destroyed"
     COPY_IMPORTED = "copy_imported"
+    ENVELOPE_ASKED = "envelope_asked"
+    ENVELOPE_PRINTED = "envelope_printed"
+    ENVELOPE_HANDED = "envelope_handed"
 
 
 COLUMNS = [

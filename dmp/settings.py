@@ -168,6 +168,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind-requests": {"task": "access.tasks.remind_requests", "schedule": crontab(hour=7, minute=5)},
     "carry-out-requests": {"task": "archival.tasks.carry_out_requests", "schedule": crontab(minute="*/10")},
     "make-copies": {"task": "archival.tasks.make_copies", "schedule": 60.0},
+    "print-envelopes": {"task": "archival.tasks.print_envelopes", "schedule": 15.0},
     "destroy-ended-copies": {"task": "archival.tasks.destroy_ended_copies", "schedule": crontab(minute="*/10")},
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
@@ -265,6 +266,10 @@ INS_SERVICE = text("DMP_INS_SERVICE", "patients.insi.Demonstration" if DEMO else
 CARD_READER = text("DMP_CARD_READER", "patients.vitale.FromFile" if DEMO else "")
 CARD_FILE = text("DMP_CARD_FILE", str(BASE_DIR / "patients" / "demo" / "card.json"))
 TEXT_MESSAGES = text("DMP_TEXT_MESSAGES", "patients.text_messages.ToFiles" if DEMO else "")
+# Where sealed envelopes and the letters of who has no e-mail come out.
+PRINTER = text("DMP_PRINTER", "patients.printing.ToFolder" if DEMO else "")
+PRINTER_DIR = text("DMP_PRINTER_DIR", str(BASE_DIR / ".state" / "imprimante"))
+PRINTER_QUEUES = text("DMP_PRINTER_QUEUES")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

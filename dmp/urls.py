@@ -3,6 +3,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from access import schema, views_sessions
+from archival import views_certificates
 from dmp import pages
 from documents import urls_fhir, urls_requests, views, views_contest, views_preview, views_statistics
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path("statistiques/", views_statistics.page, name="statistics"),
     path("statistiques.csv", views_statistics.data, {"form": "csv"}, name="statistics_csv"),
     path("statistiques.json", views_statistics.data, {"form": "json"}, name="statistics_json"),
+    path("certificats/", views_certificates.page, name="certificates"),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
     path("mentions-legales/", pages.public, {"template": "public/legal.html"}, name="legal"),

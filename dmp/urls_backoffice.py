@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from access import (
     counter,
     counter_access,
+    counter_envelopes,
     counter_identity,
     counter_online,
     counter_papers,
@@ -48,6 +49,7 @@ urlpatterns = [
     path("guichet/demandes/", counter_requests.queue, name="counter_requests"),
     path("guichet/demandes/nouvelle/", counter_requests.record, name="counter_request_new"),
     path("guichet/demandes/<str:identifier>/", counter_requests.show_one, name="counter_request"),
+    path("guichet/demandes/<str:identifier>/pli/", counter_envelopes.envelope, name="counter_envelope"),
     path("guichet/demandes/<str:identifier>/<slug:name>/", counter_requests.letter, name="counter_request_letter"),
     path("guichet/acces/", counter_access.give_back, name="counter_access"),
     path("admin/", admin.site.urls),

@@ -191,6 +191,25 @@ def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor,
     return changed
 
 
+def oppose_heirs(dossier_id: uuid.UUID, *, refuses_heirs: bool, by: Actor) -> bool:
+    """Whether those near to her may ask after her death (L1110-4 V): she decides, living, in an open dossier.
+
+    True when that changed. Nobody lifts it after her: what is closed does not change.
+    """
+    with transaction.atomic():
+        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        if not dossier.is_open:
+            raise ValidationError("Ce dossier est fermé : ce choix ne change plus.", code="closed")
+        if dossier.refuses_heirs == refuses_heirs:
+            return False
+        dossier.refuses_heirs = refuses_heirs
+        dossier._history_user = by  # type: ignore[attr-defined]
+        dossier.save(update_fields=["refuses_heirs"])
+        detail: dict[str, object] = {"setting": "proches", "on": refuses_heirs}
+        trail.record(Event.EMERGENCY_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
+    return True
+
+
 def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     """The day a closed dossier is destroyed: ten civil years after its closing, in Paris (article L1111-18).
 

@@ -178,6 +178,9 @@ class Dossier(models.Model):
     shows_masked_in_emergency = models.BooleanField("documents masqués visibles en urgence", default=False)
     emergency_lookup = models.BinaryField("empreinte du numéro d'urgence", max_length=32, null=True)
     masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False, db_default=False)
+    refuses_heirs = models.BooleanField(
+        "opposition à l'accès des proches après le décès (L1110-4 V)", default=False, db_default=False
+    )
 
     history = history()
 
@@ -367,6 +370,7 @@ class Notice(DossierScoped):
         DOSSIER_CLOSED = "dossier_closed", "Votre dossier médical partagé est fermé"
         DOSSIER_REOPENED = "dossier_reopened", "Votre dossier médical partagé est de nouveau ouvert"
         DESTRUCTION_NEAR = "destruction_near", "Votre dossier va être détruit : vous pouvez encore l'annuler"
+        DESTROYED = "destroyed", "Votre dossier médical partagé est détruit"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)
@@ -412,4 +416,5 @@ def identity_of(lookup: bytes) -> uuid.UUID | None:
 
 
 from patients.models_consent_papers import ConsentPaper  # noqa: E402, F401
+from patients.models_envelopes import Envelope  # noqa: E402, F401
 from patients.models_requests import LetterKey, Request, RequestPaper  # noqa: E402, F401 (their tables are this app's)

@@ -46,6 +46,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     State.DONE: (),
     State.CANCELLED: (),
 }
+# By `archival.carry_out`, and by nobody's word: an agent does not say that they are done.
+CARRIED_OUT = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)
 UNANSWERED = (State.RECEIVED, State.IN_PROGRESS, State.INCOMPLETE)
 RUNNING = (*UNANSWERED, State.ACCEPTED)
 ANSWERED = (State.ACCEPTED, State.REFUSED, State.DONE)
@@ -121,6 +123,8 @@ class Request(DossierScoped):
     decided_at = models.DateTimeField("répondu le", null=True, blank=True)
     done_at = models.DateTimeField("faite le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+    # Drawn and told when a destruction is accepted: what it names is all that will remain (docs/destruction.md).
+    certificate = models.CharField("référence du certificat", max_length=32, blank=True, db_default="", default="")
     reminded = models.SmallIntegerField("rappel envoyé à J moins", null=True, blank=True)
 
     objects = RequestQuerySet.as_manager()
@@ -199,6 +203,12 @@ class Request(DossierScoped):
                 | (~Q(kind=Kind.HEIRS) & Q(quality="", motive="", proof="")),
                 violation_error_message="La demande d'un proche a une qualité, une preuve et un motif.",
             ),
+            models.CheckConstraint(
+                name="request_of_destruction_has_its_certificate",
+                condition=(Q(kind=Kind.DESTRUCTION, state__in=[State.ACCEPTED, State.DONE]) & ~Q(certificate=""))
+                | Q(kind=Kind.DESTRUCTION, state=State.CANCELLED)
+                | (Q(certificate="") & ~Q(kind=Kind.DESTRUCTION, state__in=[State.ACCEPTED, State.DONE])),
+            ),
             models.UniqueConstraint(
                 fields=["dossier", "kind", "concerns"],
                 condition=Q(state__in=RUNNING, kind__in=ONE_AT_A_TIME),
@@ -215,6 +225,11 @@ class Request(DossierScoped):
     def on_paper(self) -> str:
         """The tracked number, as the receipt prints it."""
         return f"D-{self.number[:5]}-{self.number[5:]}"
+
+    @property
+    def certificate_on_paper(self) -> str:
+        """In groups of four, to be read aloud and typed."""
+        return " ".join(self.certificate[start : start + 4] for start in range(0, len(self.certificate), 4))
 
     @property
     def is_running(self) -> bool:

@@ -4,6 +4,7 @@ No view writes a request's state: the steps below do, the database refuses any o
 """
 
 import datetime as dt
+import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusa
 ONLY_OPERATOR = "Ce dossier a été fermé par l'exploitant, preuve à l'appui : lui seul en décide."
 WHOLE = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)  # it is about the whole dossier
 MOST = 20  # running at once, of one dossier
+OPPOSED = "La personne décédée s'y était opposée (article L1110-4) : refusez, avec ce motif."
 
 
 class Gone(Exception):
@@ -189,9 +191,12 @@ def accept(dossier_id: uuid.UUID, request_id: uuid.UUID, answer: str, *, by: Act
     with _step(dossier_id, request_id, State.ACCEPTED, by, "accepted", Notice.Kind.REQUEST_ANSWERED) as row:
         if row.kind in (Kind.REOPENING, Kind.DESTRUCTION) and not may_undo(row.dossier, by.reference):
             raise ValidationError(ONLY_OPERATOR, code="operator")
+        if row.kind == Kind.HEIRS and Dossier.objects.values_list("refuses_heirs", flat=True).get(pk=dossier_id):
+            raise ValidationError(OPPOSED, code="opposed")
         now = timezone.now()
         row.answer, row.decided_at = _said(answer, "Écrivez la réponse."), now
         if row.kind == Kind.DESTRUCTION:
+            row.certificate = secrets.token_hex(16)
             row.not_before = max(row.not_before, deadlines.not_before(deadlines.of(row.kind), now))
             if row.dossier.is_open:
                 dossiers.close(dossier_id, closure=closure_of(row), by=by)
@@ -210,8 +215,12 @@ def refuse(dossier_id: uuid.UUID, request_id: uuid.UUID, ground: str, answer: st
 
 
 def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
-    """What was accepted is done; not before the time to think it over is past."""
-    with _step(dossier_id, request_id, State.DONE, by, "done", Notice.Kind.REQUEST_DONE) as row:
+    """What was accepted is done; not before the time to think it over is past.
+
+    A destruction begins here, and is told once it is done (`archival.destruction`).
+    """
+    begins = of(dossier_id, request_id).kind == Kind.DESTRUCTION
+    with _step(dossier_id, request_id, State.DONE, by, "done", None if begins else Notice.Kind.REQUEST_DONE) as row:
         if timezone.now() < row.not_before:
             day = timezone.localtime(row.not_before)
             raise ValidationError(f"Délai de réflexion : rien avant le {day:%d/%m/%Y à %H:%M}.", code="early")
@@ -258,7 +267,10 @@ def _trace(row: Request, event: Event, by: Actor, **detail: Any) -> None:
 
 
 def _tell(row: Request, kind: Notice.Kind) -> None:
-    """The holder, and who speaks for her; nobody for the family of a dead person, who is written to."""
+    """The holder, and who speaks for her; nobody for the family of a dead person, who is written to.
+
+    A copy in hand needs no letter.
+    """
     if row.kind != Kind.HEIRS:
         tell = notices.tell_all if row.kind in WHOLE else notices.tell
-        tell(row.dossier_id, kind)
+        tell(row.dossier_id, kind, by_post=row.kind != Kind.COPY)

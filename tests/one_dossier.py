@@ -54,6 +54,8 @@ ACROSS = {
     "archival/copies.py:legal_by_id": "one that an operator prepared, by its id",
     "archival/copies.py:listed": "the operator's list of copies: the same index",
     "archival/copies.py:sweep": "files of copies against rows: the same index",
+    "archival/envelopes.py:print_asked": "what agents asked to print, whatever the dossier: a partial index",
+    "archival/envelopes.py:destroy_handed": "what was handed over these last days: a partial index",
     "archival/requested_copies.py:waiting": "copies that an accepted request asks for: an index holds what runs",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "archival/destruction.py:_empty": "two tables keyed by the hash of a number: by dossier, once in ten years",

@@ -19,6 +19,7 @@ PUBLIC = {
     "metrics": "404 without the token of the supervision",
     "accessibilite/": "declaration",
     "aide/": "help",
+    "certificats/": "what remains of a destroyed dossier, for who has its reference",
     "matrice/": "what each profession reads: names nobody",
     "statistiques/": "figures by twenties: open data",
     "statistiques.": "the same, as CSV and JSON",

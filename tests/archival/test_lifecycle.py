@@ -3,20 +3,23 @@
 import datetime as dt
 
 import pytest
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from access import gate
 from access.facts import Act
 from access.models import Block, CareTeam, DossierGrant, EmergencyAccess, EmergencyNumber, Representation
-from archival import carry_out, destruction, holds, reopening
+from archival import carry_out, certificates, destruction, holds, reopening
 from archival.holds_models import LegalHold
 from archival.models import Certificate
 from audit.models import Trace
 from audit.trail import SYSTEM, Actor, ActorKind, Event
-from documents.models import DocumentGrant
-from patients import dossiers, requests
+from documents import keys
+from documents.models import DataKey, DocumentGrant
+from patients import dossiers, notice_letters, request_letters, requests, tasks
 from patients.dossiers import Agreement
 from patients.models import Channel, Consent, Dossier, Notice, Patient
 from patients.models_requests import Kind, Request
@@ -167,25 +170,56 @@ def test_early_destruction_waits_thirty_days_and_is_told_at_each_step(closed, ti
     assert carry_out.carry_out() == (1, 0)
     assert state(closed) == "destroyed"
     told = sorted(Notice.objects.filter(dossier=closed).values_list("kind", flat=True))
-    assert told == ["destruction_near", "request_answered", "request_done", "request_moved", "request_received"]
+    assert told == ["destruction_near", "request_answered", "request_moved", "request_received"]
+    assert destruction.run(limit=10) == 0  # its contents are gone: the last word leaves, then its address goes
+    assert Notice.objects.filter(dossier=closed, kind="destroyed", sent_at=None).count() == 1
 
 
 def test_the_last_word_leaves_before_the_address_goes(closed, time_machine):
     accepted(closed, Kind.DESTRUCTION)
     time_machine.shift(dt.timedelta(days=31))
     carry_out.carry_out()
+    keys.make(closed.pk)
+    tasks.send_notices()
+    assert "est détruit" not in "".join(one.subject for one in mail.outbox)  # not said before it is
     assert destruction.run(limit=10) == 0
-    assert Notice.objects.filter(dossier=closed, kind="request_done").exists()
-    Notice.objects.filter(dossier=closed).update(sent_at=timezone.now())
+    assert not DataKey.objects.filter(dossier_id=closed.pk).exists()
+    tasks.send_notices()
+    assert mail.outbox[-1].subject == "Votre dossier médical partagé est détruit"
     assert destruction.run(limit=10) == 1
     assert state(closed) is None
     assert '"ground":"asked"' in Certificate.objects.get().statement
+
+
+@pytest.mark.parametrize("email", ["antoine@example.org", ""])
+def test_the_reference_told_at_the_acceptance_finds_the_certificate(closed, time_machine, client, email):
+    """By mail, or by letter for who has no e-mail; then on a page open to everybody, without a name."""
+    Patient.objects.filter(dossier=closed).update(email=email)
+    row = accepted(closed, Kind.DESTRUCTION)
+    assert row.certificate_on_paper in render_to_string(*request_letters.page(row, "reponse"))
+    time_machine.shift(dt.timedelta(days=24))
+    assert carry_out.warn_of_destruction() == 1
+    time_machine.shift(dt.timedelta(days=7))
+    carry_out.carry_out()
+    destruction.run(limit=10)
+    (last,) = Notice.objects.filter(dossier=closed, kind="destroyed")
+    told = render_to_string(notice_letters.TEMPLATE, notice_letters.page(last))
+    assert tasks.send_notices() > 0
+    told += mail.outbox[-1].body if email else ""
+    assert row.certificate_on_paper in told and bool(mail.outbox) is bool(email)
+    assert destruction.run(limit=10) == 1
+    page = client.post("/certificats/", {"reference": row.certificate_on_paper})
+    said = certificates.verify(page.content.decode(), certificates.public_key())
+    assert said["reference"] == row.certificate
+    assert certificates.public_key() in client.get("/certificats/").content.decode()
+    assert client.post("/certificats/", {"reference": "0" * 32}).status_code == 422
 
 
 def test_a_mail_that_never_leaves_keeps_nothing_for_more_than_an_hour(closed, time_machine):
     accepted(closed, Kind.DESTRUCTION)
     time_machine.shift(dt.timedelta(days=31))
     carry_out.carry_out()
+    assert destruction.run(limit=10) == 0
     time_machine.shift(dt.timedelta(minutes=61))
     assert destruction.run(limit=10) == 1
 

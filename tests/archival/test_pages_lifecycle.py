@@ -7,12 +7,13 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from archival import holds
+from archival import copies, holds
 from audit.models import Trace
 from audit.trail import Actor, ActorKind
 from patients.models import Consent, Dossier, Notice
 from patients.models_requests import Request
 from tests import factories as make
+from tests.archival import laid
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "quatre chevaux au trot"
@@ -70,6 +71,17 @@ def test_closing_says_what_becomes_unreachable_and_offers_a_copy(sign_in, dossie
     make.DocumentFactory(dossier=dossier, type_code="EXPPAT_3")
     page = hers.get(reverse("profile_close")).content.decode()
     assert "Vos directives anticipées ne seront plus trouvées par personne." in page
+
+
+def test_closing_says_that_a_copy_not_yet_fetched_goes_with_it(sign_in, dossier):
+    hers = sign_in(dossier)
+    hers.get("/")
+    hers.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert "Une copie attend" not in hers.get(reverse("profile_close")).content.decode()
+    row = laid.ask(dossier)
+    assert "Fermer le dossier la détruit." in hers.get(reverse("profile_close")).content.decode()
+    copies.destroy(row, by=laid.HOLDER, why="asked")
+    assert "Une copie attend" not in hers.get(reverse("profile_close")).content.decode()
 
 
 @pytest.mark.parametrize("fields", [{"agreed": ""}, {"code": "AAAAA AAAAA"}])
