@@ -36,9 +36,20 @@ class Recorded(serializers.Serializer[Any]):
     """That it is recorded. Its number is the holder's."""
 
     state = serializers.CharField()
+    tell_the_holder = serializers.ListField(
+        child=serializers.CharField(), help_text="À dire au titulaire avant qu'il ne parte : ce qu'il va perdre."
+    )
 
 
 PASSED_ON_AN_HOUR = 10  # by one professional, of anybody
+# CNIL 2016-258: what becomes unreachable is said first, whoever passes it on.
+TELL = [
+    "Une fois le dossier fermé, plus personne ne le lit, même en urgence.",
+    "Si vos directives anticipées y sont, personne ne les y trouvera plus : confiez-les aussi à un proche ou à votre "
+    "médecin.",
+    "Vous pouvez en demander d'abord une copie, en ligne, au guichet ou par lettre.",
+    "Il est gardé dix ans, puis détruit ; jusque-là vous pouvez le réactiver. Vous pouvez annuler cette demande.",
+]
 
 
 @extend_schema_view(
@@ -66,7 +77,7 @@ class ClosingView(Door):
                 _record(entry, said.validated_data["evidence"])
         except ValidationError:
             return Response({"detail": "Cette demande n'a pas été enregistrée : elle se fait au guichet."}, 409)
-        return Response(Recorded({"state": State.RECEIVED}).data, 201)
+        return Response(Recorded({"state": State.RECEIVED, "tell_the_holder": TELL}).data, 201)
 
 
 def _record(entry: Entry, evidence: str) -> None:

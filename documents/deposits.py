@@ -235,7 +235,7 @@ def _tell(entry: Entry, documents: list[Document]) -> None:
 
 def _already_there(entry: Entry, examined: list[Examined]) -> list[Document] | None:
     """The documents of a message sent again by the same sender; None when it is new. Raises 409, the same whatever
-    hides the other document (docs/adr/0009).
+    hides the other document (docs/adr/0012).
     """
     known = [one.unique_id for one in examined if one.unique_id]
     names = {one.unique_id: one for one in examined if one.unique_id}

@@ -322,7 +322,6 @@ def fhir_doors(dossier: Dossier) -> list[tuple[Any, ...]]:
         ("get", f"/api/v1/dossiers/{dossier.pk.hex}/depots"),
         ("get", f"/api/v1/dossiers/{dossier.pk.hex}/urgences"),
         ("get", "/api/v1/alertes"),
-        ("get", "/api/v1/alertes/urgences"),
     ]
 
 
@@ -387,7 +386,11 @@ def page_doors_of(document: Document, doctor: Professional) -> list[tuple[Any, .
 
 
 def doors(actor: Actor, dossier: Dossier) -> list[tuple[Any, ...]]:
-    return fhir_doors(dossier) if actor.doctor is None else page_doors(actor.doctor)
+    if actor.doctor is not None:
+        return page_doors(actor.doctor)
+    # The treating doctor is told of the emergencies of others (R1111-48): to him nothing is hidden there.
+    told = [] if actor.name == "treating doctor" else [("get", "/api/v1/alertes/urgences")]
+    return fhir_doors(dossier) + told
 
 
 def doors_of(actor: Actor, dossier: Dossier, document: Document) -> list[tuple[Any, ...]]:
