@@ -1,8 +1,9 @@
 """Destroying a dossier ten years after its closing (articles L1111-18, R1111-36; D13 to D16).
 
-In this order, each step safe to do again: the dossier is marked destroyed, from when nobody finds it; its data key
-goes, from when no copy of its contents opens, in any backup; its files; then in one transaction its rows, its
-histories, its traces, the accounts that served nothing else, against a certificate without identity and a tombstone.
+In this order, each step safe to do again: the dossier is marked destroyed, from when nobody finds it; its tombstone
+is laid outside every backup, from when none brings it back; its data key goes, from when no copy of its contents
+opens; its files; then in one transaction its rows, its
+histories, its traces, the accounts that served nothing else, against a certificate without identity.
 Killed anywhere, the next run goes on from what the database says.
 """
 
@@ -17,14 +18,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from access.models import Representation, User
-from archival import certificates, copies, demo_clock, holds
+from archival import certificates, copies, demo_clock, holds, tombstones
 from archival.holds_models import LegalHold
 from archival.models import Certificate, Tombstone
 from archival.purge import REACH
 from documents import contents
 from documents.models import DataKey, Document
 from patients.dossiers import is_over
-from patients.ins import keyed_hash
 from patients.models import Dossier, Notice
 
 SKEW = dt.timedelta(minutes=5)
@@ -62,6 +62,7 @@ def destroy(dossier_id: uuid.UUID) -> Certificate | None:
     refuse_clocks_apart()
     if not _claim(dossier_id):
         return None
+    tombstones.lay(dossier_id)
     documents = list(Document.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True))
     DataKey.objects.filter(dossier_id=dossier_id).delete()
     for document_id in documents:
@@ -109,13 +110,12 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         for user in accounts:
             user.delete()
         cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
-        _, is_first = Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
-        return _certify(found[0], _ground(found[0], is_first), counts, leaves)
+        return _certify(found[0], _ground(dossier_id, found[0]), counts, leaves)
 
 
-def _ground(closed_at: dt.datetime, is_first: bool) -> str:
+def _ground(dossier_id: uuid.UUID, closed_at: dt.datetime) -> str:
     """Why: its ten years are over, the person asked for it, or a backup had brought it back."""
-    if not is_first:
+    if Tombstone.objects.filter(mark=tombstones.mark_of(dossier_id), came_back=True).exists():
         return "restored"
     return "term" if is_over(closed_at) else "asked"
 
@@ -147,34 +147,6 @@ def _certify(closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves
     }
     text, signature = certificates.sign(statement)
     return Certificate.objects.create(reference=reference, statement=text, signature=signature)
-
-
-# -- what a restored backup brings back ---------------------------------------------------------------------
-def mark_of(dossier_id: uuid.UUID) -> bytes:
-    return keyed_hash(b"tombstone", dossier_id.hex)
-
-
-def come_back() -> Iterator[uuid.UUID]:
-    """Dossiers of this database that were destroyed once: an older backup was restored."""
-    if not Tombstone.objects.exists():
-        return
-    marks = {bytes(mark) for mark in Tombstone.objects.values_list("mark", flat=True)}
-    for key in Dossier.objects.values_list("pk", flat=True).iterator(chunk_size=2000):
-        if mark_of(key) in marks:
-            yield key
-
-
-def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
-    """Whatever its state says: it had been destroyed."""
-    refuse_clocks_apart()
-    now = timezone.now()
-    with transaction.atomic():
-        row = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
-        if row.is_open:
-            Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.CLOSED, closed_at=now)
-        LegalHold.objects.filter(dossier_id=dossier_id).delete()  # lifted since that backup, or it had not gone
-        Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
-    return destroy(dossier_id)
 
 
 def run(limit: int, progress: Callable[[int], None] = lambda count: None) -> int:

@@ -28,6 +28,7 @@ class Tombstone(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     mark = models.BinaryField("empreinte", max_length=32, unique=True)
     destroyed_at = models.DateTimeField("détruit le", default=timezone.now)
+    came_back = models.BooleanField("revenu d'une sauvegarde", default=False)
 
     class Meta:
         verbose_name = "dossier détruit"

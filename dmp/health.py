@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
 
+from archival import tombstones
 from audit import partitions
 from dmp.celery import app
 from documents import antivirus, master_keys
@@ -132,6 +133,15 @@ def _antivirus() -> str:
     return "répond"
 
 
+def _destroyed() -> str:
+    """A dossier destroyed once is back as long as the journals say more than the database (docs/adr/0010)."""
+    if back := len(tombstones.unknown()):
+        raise Ill(f"{back} destructions que cette base a oubliées, une sauvegarde est revenue : lancez destroy_again")
+    if count := tombstones.lacking():
+        raise Ill(f"{count} destructions manquent au journal : remettez sa copie, ou lancez destroy_again")
+    return f"à jour, en {len(settings.TOMBSTONES)} exemplaires" if len(settings.TOMBSTONES) > 1 else "à jour"
+
+
 ASKED: dict[str, Callable[[], str]] = {
     "bases": _databases,
     "tables": _migrations,
@@ -145,6 +155,7 @@ ASKED: dict[str, Callable[[], str]] = {
     "partitions": _partitions,
     "clés": _keys,
     "antivirus": _antivirus,
+    "destructions": _destroyed,
 }
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 

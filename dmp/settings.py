@@ -292,6 +292,8 @@ SPECTACULAR_SETTINGS = {
 
 # -- deposits --------------------------------------------------------------------------------------------
 MEDIA_ROOT = Path(text("DMP_MEDIA_ROOT", str(BASE_DIR / ".state" / "media")))
+# Journals of destructions, one or several: outside MEDIA_ROOT and the databases, which backups bring back.
+TOMBSTONES = [Path(one) for one in text("DMP_TOMBSTONES", str(BASE_DIR / ".state" / "tombstones")).split(":")]
 MAX_DEPOSIT = int(text("DMP_MAX_DEPOSIT_MB", "25")) * 1024 * 1024  # bytes, decoded
 DMP_CLAMD = text("DMP_CLAMD")
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT * 4 // 3 + 1024 * 1024  # base64 plus the envelope

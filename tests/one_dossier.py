@@ -59,7 +59,7 @@ ACROSS = {
     "archival/destruction.py:_empty": "two tables keyed by the hash of a number: by dossier, once in ten years",
     "archival/destruction.py:due": "what is past its ten years, whatever the dossier",
     "archival/destruction.py:_accounts_of_nothing_else": "the other dossiers of an account: an index by account",
-    "archival/destruction.py:come_back": "every dossier against the tombstones, after a restoration",
+    "archival/restored.py:come_back": "every dossier against the tombstones, after a restoration",
     "audit/proofs.py:_holed": "the whole trail, every dossier's ranks: the operator's proof",
     "audit/proofs.py:verify": "the same, every leaf",
     "audit/management/commands/trail.py:handle": "the same: how many there are",
