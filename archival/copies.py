@@ -234,6 +234,7 @@ def claim(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> Copy | None:
 
 
 def fail(row: Copy, ground: str) -> None:
+    """Raises `Gone`: it went with its dossier meanwhile."""
     with transaction.atomic():
         fresh = locked(row)
         if not fresh.is_under_way:

@@ -21,7 +21,7 @@ from access.models import Representation, User
 from archival import certificates, copies, demo_clock, holds, tombstones
 from archival.holds_models import LegalHold
 from archival.models import Certificate, Tombstone
-from archival.purge import REACH
+from archival.purge import REACH, TRACES, empty
 from documents import contents
 from documents.models import DataKey, Document
 from patients.dossiers import is_over
@@ -29,7 +29,6 @@ from patients.models import Dossier, Notice
 
 SKEW = dt.timedelta(minutes=5)
 TELLING = dt.timedelta(hours=1)
-TRACES = ("audit_trace", "audit_tracehead")  # removed by a function of their owner
 
 
 class ClocksApart(Exception):
@@ -105,7 +104,7 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         counts = {"audit_trace": len(leaves)}
         for table in REACH:
             if table not in TRACES:
-                counts[table] = _empty(cursor, table, dossier_id)
+                counts[table] = empty(cursor, table, dossier_id)
         keys = [user.pk for user in accounts]  # deleted, a row forgets its key
         for user in accounts:
             user.delete()
@@ -118,12 +117,6 @@ def _ground(dossier_id: uuid.UUID, closed_at: dt.datetime) -> str:
     if Tombstone.objects.filter(mark=tombstones.mark_of(dossier_id), came_back=True).exists():
         return "restored"
     return "term" if is_over(closed_at) else "asked"
-
-
-def _empty(cursor: Any, table: str, dossier_id: uuid.UUID) -> int:
-    column = "id" if table in ("patients_dossier", "patients_historicaldossier") else "dossier_id"
-    cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [dossier_id])  # noqa: S608 (constant names)
-    return int(cursor.rowcount)
 
 
 def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:

@@ -38,5 +38,20 @@ class Tombstone(models.Model):
         return f"détruit le {self.destroyed_at:%d/%m/%Y}"
 
 
+class Sweep(models.Model):
+    """What the last nightly search for what is left of destroyed dossiers found (`archival.sweep`): one row."""
+
+    at = models.DateTimeField("fait le", default=timezone.now)
+    swept = models.PositiveIntegerField("dossiers dont il restait quelque chose")
+    unknown = models.PositiveIntegerField("restes sans dossier ni destruction connue")
+
+    class Meta:
+        verbose_name = "recherche des restes"
+        verbose_name_plural = "recherches des restes"
+
+    def __str__(self) -> str:
+        return f"{self.swept} balayés, {self.unknown} à voir"
+
+
 from archival.copies_models import Copy, LegalCopy  # noqa: E402, F401 (their tables are this app's)
 from archival.holds_models import LegalHold  # noqa: E402, F401

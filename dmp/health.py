@@ -15,6 +15,7 @@ from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
 
 from archival import tombstones
+from archival.models import Sweep
 from audit import partitions
 from dmp.celery import app
 from documents import antivirus, master_keys
@@ -25,6 +26,7 @@ FREE = 0.10  # of the disk of the contents
 OLDEST_NOTICE = dt.timedelta(hours=1)
 BEAT_SILENT = dt.timedelta(minutes=5)
 MONTHS_AHEAD = 2
+SWEEP_SILENT = dt.timedelta(days=2)  # it is done every night
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,17 @@ def _destroyed() -> str:
     return f"à jour, en {len(settings.TOMBSTONES)} exemplaires" if len(settings.TOMBSTONES) > 1 else "à jour"
 
 
+def _left() -> str:
+    last = Sweep.objects.first()
+    if last is None:
+        return "pas encore cherchés"
+    if timezone.now() - last.at > SWEEP_SILENT:
+        raise Ill("pas cherchés depuis deux jours : voyez le planificateur et les journaux")
+    if last.unknown:
+        raise Ill(f"{last.unknown} dossiers absents et jamais détruits ont encore une clé ou des lignes : gardez-les")
+    return f"aucun ({last.swept} balayés la dernière nuit)" if last.swept else "aucun"
+
+
 ASKED: dict[str, Callable[[], str]] = {
     "bases": _databases,
     "tables": _migrations,
@@ -156,6 +169,7 @@ ASKED: dict[str, Callable[[], str]] = {
     "clés": _keys,
     "antivirus": _antivirus,
     "destructions": _destroyed,
+    "restes": _left,
 }
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 

@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
     "read-the-insurer-s-files": {"task": "documents.tasks.feed_reimbursements", "schedule": 300.0},
     "destroy-what-is-due": {"task": "archival.tasks.destroy_what_is_due", "schedule": crontab(minute=50)},
+    "sweep-what-is-left": {"task": "archival.tasks.sweep_what_is_left", "schedule": crontab(hour=3, minute=25)},
     "recount-statistics": {"task": "documents.tasks.recount_statistics", "schedule": crontab(hour=4, minute=40)},
     "forget-old-care-lines": {
         "task": "documents.tasks.forget_old_care_lines",
