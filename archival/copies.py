@@ -162,14 +162,6 @@ def destroy(row: Copy, *, by: Actor, why: str) -> None:
         transaction.on_commit(lambda: store().delete(row.pk))
 
 
-def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
-    """Every copy of a dossier: at its closing, before its destruction."""
-    rows = list(Copy.objects.kept().filter(dossier_id=dossier_id))
-    for row in rows:
-        destroy(row, by=by, why=why)
-    return len(rows)
-
-
 def forget(dossier_id: uuid.UUID) -> None:
     """The files alone, of a dossier whose rows and key go: its destruction calls this. May run twice."""
     for name in Copy.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True):

@@ -22,6 +22,8 @@ from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind, Event
 from documents import contents
 from documents.models import Result
+from patients import dossiers
+from patients.models import Dossier
 from tests import factories as make
 from tests.archival import laid
 
@@ -203,8 +205,7 @@ def test_a_closing_destroys_the_copies_of_the_page(ground, django_capture_on_com
     dossier = laid.dossier()
     laid.lay(dossier)
     row = laid.made(laid.ask(dossier))
-    dossier.state, dossier.closed_at, dossier.closure = "closed", timezone.now(), "DEMANDE_TITULAIRE"
-    dossier.save()
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=laid.HOLDER)
     with pytest.raises(gate.Refused):
         laid.given(row)
     with django_capture_on_commit_callbacks(execute=True):
