@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from access import open_sessions
 from access.models import Representation, User
 from archival import certificates, copies, demo_clock, holds, tombstones
 from archival.holds_models import LegalHold
@@ -24,8 +25,9 @@ from archival.models import Certificate, Tombstone
 from archival.purge import REACH, TRACES, empty
 from documents import contents
 from documents.models import DataKey, Document
+from patients import letters
 from patients.dossiers import is_over
-from patients.models import Dossier, Notice
+from patients.models import Dossier, IdentityIndex, Notice, OpeningRequest
 
 SKEW = dt.timedelta(minutes=5)
 TELLING = dt.timedelta(hours=1)
@@ -59,15 +61,31 @@ def due(limit: int) -> Iterator[uuid.UUID]:
 def destroy(dossier_id: uuid.UUID) -> Certificate | None:
     """The certificate; None when it is not due (reopened meanwhile) or another run has it."""
     refuse_clocks_apart()
-    if not _claim(dossier_id):
-        return None
+    return end(dossier_id) if _claim(dossier_id) else None
+
+
+def end(dossier_id: uuid.UUID) -> Certificate | None:
+    """Of one marked destroyed, from where the last run stopped. None: another run has it, or it tells first."""
     tombstones.lay(dossier_id)
     documents = list(Document.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True))
     DataKey.objects.filter(dossier_id=dossier_id).delete()
     for document_id in documents:
         contents.store().delete(document_id)
     copies.forget(dossier_id)
+    for name in _letters_of(dossier_id):
+        letters.forget(name)
     return None if _is_telling(dossier_id) else _forget(dossier_id)
+
+
+def _letters_of(dossier_id: uuid.UUID) -> list[str]:
+    """How the names begin of letters to this person, and to who acted in this dossier and no other."""
+    asked = OpeningRequest.objects.filter(insured_id__in=_lookups(dossier_id)).values_list("pk", flat=True)
+    return [f"acces-{user.pk.hex}" for user in _accounts_of_nothing_else(dossier_id)] + [str(key) for key in asked]
+
+
+def _lookups(dossier_id: uuid.UUID) -> list[bytes]:
+    """The keyed hashes of the number of the person: what the insured register knows her by."""
+    return [bytes(key) for key in IdentityIndex.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True)]
 
 
 def _is_telling(dossier_id: uuid.UUID) -> bool:
@@ -98,6 +116,8 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         if found is None:
             return None
         accounts = _accounts_of_nothing_else(dossier_id)
+        open_sessions.forget(accounts)
+        OpeningRequest.objects.filter(insured_id__in=_lookups(dossier_id)).delete()
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
         leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]

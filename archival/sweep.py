@@ -7,8 +7,11 @@ destroyed, may be what is missing from a database restored too old: it is told (
 import datetime as dt
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
+import redis
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -42,8 +45,17 @@ def run() -> Sweep:
             swept += 1
         else:
             unknown += 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT archival_sample_again()")
+    _shorten_the_queue_s_journal()
     row, _ = Sweep.objects.update_or_create(pk=1, defaults={"at": timezone.now(), "swept": swept, "unknown": unknown})
     return row
+
+
+def _shorten_the_queue_s_journal() -> None:
+    """Redis keeps every task that was ever queued, with its dossier, until it writes its journal anew."""
+    with suppress(redis.RedisError):  # at it already, or down: the next night
+        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5).bgrewriteaof()
 
 
 def _without_dossier() -> set[uuid.UUID]:

@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "documents.tasks.forget_old_care_lines",
         "schedule": crontab(hour=4, minute=10),
     },
+    "forget-what-ended": {"task": "patients.tasks.forget_what_ended", "schedule": crontab(hour=3, minute=45)},
     "forget-ended-sessions": {"task": "access.tasks.forget_ended_sessions", "schedule": crontab(hour=3, minute=40)},
 }
 

@@ -57,6 +57,7 @@ ACROSS = {
     "archival/requested_copies.py:waiting": "copies that an accepted request asks for: an index holds what runs",
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "archival/purge.py:empty": "two tables keyed by the hash of a number: by dossier, once in ten years",
+    "archival/destruction.py:_lookups": "the same: the number of who held it, to end her openings",
     "archival/destruction.py:due": "what is past its ten years, whatever the dossier",
     "archival/destruction.py:_accounts_of_nothing_else": "the other dossiers of an account: an index by account",
     "archival/sweep.py:_without_dossier": "every night, rows whose dossier is nowhere",

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from archival import destruction, restored
+from archival import restored
 
 
 class Command(BaseCommand):
@@ -21,8 +21,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"{len(found)} dossiers détruits sont revenus (relancez avec --apply).")
                 return
             done = sum(one is not None for one in restored.replay(found))
-        except destruction.ClocksApart as error:
-            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"Arrêtée là, à relancer : {error}") from error
         left = f", {len(found) - done} le seront dans l'heure" if done < len(found) else ""
