@@ -125,6 +125,7 @@ class Event(StrEnum):
     EMAIL_CHANGED = "email_changed"
     STAFF_ADDED = "staff_added"
     STAFF_ENDED = "staff_ended"
+    CLOCK_AVOWED = "clock_avowed"
     TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from patients.typography import set_in_type
+
 DAYS = 21
 
 
@@ -20,7 +22,7 @@ def render(template: str, context: dict[str, Any]) -> bytes:
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    text = render_to_string(template, context | {"portal": settings.PORTAL_URL})
+    text = set_in_type(render_to_string(template, context | {"portal": settings.PORTAL_URL}))
     made: bytes = HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(pdf_variant="pdf/ua-1")
     return made
 

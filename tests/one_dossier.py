@@ -59,6 +59,8 @@ ACROSS = {
     "archival/purge.py:empty": "two tables keyed by the hash of a number: by dossier, once in ten years",
     "archival/destruction.py:_lookups": "the same: the number of who held it, to end her openings",
     "archival/destruction.py:due": "what is past its ten years, whatever the dossier",
+    "archival/overdue.py:dossiers": "what should be gone for a day, whatever the dossier",
+    "archival/overdue.py:holds": "legal holds that wait for a second operator: a count",
     "archival/destruction.py:_accounts_of_nothing_else": "the other dossiers of an account: an index by account",
     "archival/sweep.py:_without_dossier": "every night, rows whose dossier is nowhere",
     "archival/restored.py:come_back": "every dossier against the tombstones, after a restoration",

@@ -124,7 +124,7 @@ for model in apps.get_models():
             except Error:
                 continue
 with connection.cursor() as cursor:
-    cursor.execute("SET dmp.any_clock = 'on'")  # closed eleven years ago
+    cursor.execute("SET dmp.any_clock = 'on'")  # else the database dates a closing by its own hour
 Dossier.objects.filter(pk=dossier.pk).update(
     state="closed", closed_at=timezone.now() - dt.timedelta(days=4100), closure="DEMANDE_TITULAIRE"
 )

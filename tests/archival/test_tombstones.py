@@ -58,8 +58,7 @@ def test_each_journal_has_a_day_and_a_mark_that_names_nobody(due, two):
 
 def test_nothing_goes_before_every_journal_has_its_line(due, two):
     two[1].mkdir()  # cannot be written
-    with pytest.raises(OSError, match="two"):
-        destruction.run(limit=10)
+    assert destruction.run(limit=10) == 0 and not told().well
     assert contents.read(due.documents.get()) == b"abc"
     two[1].rmdir()
     assert destruction.run(limit=10) == 1
@@ -109,8 +108,7 @@ def test_a_line_cut_short_by_a_power_cut_is_no_mark_and_spoils_none(due, two):
 def test_a_disk_that_is_not_mounted_is_not_an_empty_journal(due, two, settings, tmp_path):
     settings.TOMBSTONES = [two[0], tmp_path / "unmounted" / "journal"]
     assert "ne répond pas" in told().said
-    with pytest.raises(OSError):
-        destruction.run(limit=10)
+    assert destruction.run(limit=10) == 0
     with pytest.raises(CommandError, match="à relancer"):
         again(apply=True)
     assert contents.read(due.documents.get()) == b"abc"

@@ -35,12 +35,14 @@ class Command(BaseCommand):
         ) as bar:
             task = bar.add_task("dossiers", total=len(found))
             for key in found:
-                certificate = destruction.destroy(key)
+                certificate = destruction.attempt(key)
                 if certificate is not None:
                     done += 1
                     self._write(certificate, certificates)
                 bar.advance(task)
-        self.stdout.write(f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage.")
+        self.stdout.write(
+            f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage (journal, health)."
+        )
 
     def _write(self, certificate: Certificate, folder: Path | None) -> None:
         if folder is not None:
