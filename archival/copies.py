@@ -171,14 +171,6 @@ def destroy(row: Copy, *, by: Actor, why: str) -> None:
         transaction.on_commit(lambda: store().delete(row.pk))
 
 
-def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
-    """Every copy of a dossier: at its closing, before its destruction."""
-    rows = list(Copy.objects.kept().filter(dossier_id=dossier_id))
-    for row in rows:
-        destroy(row, by=by, why=why)
-    return len(rows)
-
-
 def forget(dossier_id: uuid.UUID) -> None:
     """The files alone, of a dossier whose rows and key go: its destruction calls this. May run twice."""
     for name in Copy.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True):
@@ -245,6 +237,7 @@ def claim(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> Copy | None:
 
 
 def fail(row: Copy, ground: str) -> None:
+    """Raises `Gone`: it went with its dossier meanwhile."""
     with transaction.atomic():
         fresh = locked(row)
         if not fresh.is_under_way:

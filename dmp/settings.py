@@ -179,11 +179,13 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
     "read-the-insurer-s-files": {"task": "documents.tasks.feed_reimbursements", "schedule": 300.0},
     "destroy-what-is-due": {"task": "archival.tasks.destroy_what_is_due", "schedule": crontab(minute=50)},
+    "sweep-what-is-left": {"task": "archival.tasks.sweep_what_is_left", "schedule": crontab(hour=3, minute=25)},
     "recount-statistics": {"task": "documents.tasks.recount_statistics", "schedule": crontab(hour=4, minute=40)},
     "forget-old-care-lines": {
         "task": "documents.tasks.forget_old_care_lines",
         "schedule": crontab(hour=4, minute=10),
     },
+    "forget-what-ended": {"task": "patients.tasks.forget_what_ended", "schedule": crontab(hour=3, minute=45)},
     "forget-ended-sessions": {"task": "access.tasks.forget_ended_sessions", "schedule": crontab(hour=3, minute=40)},
 }
 
@@ -303,6 +305,8 @@ SPECTACULAR_SETTINGS = {
 
 # -- deposits --------------------------------------------------------------------------------------------
 MEDIA_ROOT = Path(text("DMP_MEDIA_ROOT", str(BASE_DIR / ".state" / "media")))
+# Journals of destructions, one or several: outside MEDIA_ROOT and the databases, which backups bring back.
+TOMBSTONES = [Path(one) for one in text("DMP_TOMBSTONES", str(BASE_DIR / ".state" / "tombstones")).split(":")]
 MAX_DEPOSIT = int(text("DMP_MAX_DEPOSIT_MB", "25")) * 1024 * 1024  # bytes, decoded
 DMP_CLAMD = text("DMP_CLAMD")
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT * 4 // 3 + 1024 * 1024  # base64 plus the envelope

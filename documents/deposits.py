@@ -22,6 +22,7 @@ from documents.acts import revise, trace
 from documents.content import Inadmissible
 from documents.models import Document, Result, SubmissionSet
 from documents.rows import Examined, urn
+from documents.vault import Unreadable
 from fhir import ids
 from fhir.problems import Problem, invalid
 from fhir.read import Entry as Written
@@ -105,6 +106,10 @@ def deposit(
             documents = [] if _answered(entry, again) else _filed(entry, submission, examined, number, finish)
     except (OperationalError, InterfaceError):
         raise  # the commit may have happened: the sweep will tell
+    except Unreadable:
+        _take_away(stored)
+        _admitted(caller, number, named)  # destroyed meanwhile: absent, and traced as such
+        raise
     except Problem as problem:
         _take_away(stored)
         _trace_refusal(caller, dossier_id, problem)

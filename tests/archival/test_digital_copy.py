@@ -214,8 +214,7 @@ def test_a_closing_destroys_the_copies_of_the_page(ground, django_capture_on_com
     dossier = laid.dossier()
     laid.lay(dossier)
     row = laid.made(laid.ask(dossier))
-    dossier.state, dossier.closed_at, dossier.closure = "closed", timezone.now(), "DEMANDE_TITULAIRE"
-    dossier.save()
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=laid.HOLDER)
     with pytest.raises(gate.Refused):
         laid.given(row)
     with django_capture_on_commit_callbacks(execute=True):
