@@ -172,8 +172,9 @@ api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/
 
 # Whoever stands to this dossier by another quality is told what the one beside him is, but here. A carer who was
 # given all five rights decides nothing of who sees a document, asks for no copy, closes nothing.
-GUARDIAN: dict[str, str] = {}  # as the holder, everywhere
+GUARDIAN = {"profil/apres-moi/": "404/404"}  # an opposition for after one's death is one's own word
 HELPER = {
+    "profil/apres-moi/": "404/404",
     "profil/": "404/405",
     "profil/coordonnees/": "404/404",
     "profil/nouveaux-documents/": "404/404",
