@@ -1,6 +1,7 @@
 """What an operator wants to know at night, each as one line: what is asked, whether it is well, what to do."""
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from kombu.exceptions import KombuError
 
 from audit import partitions
 from dmp.celery import app
-from documents import antivirus, master_keys
+from documents import antivirus, drop_folder, master_keys
 from patients.models import Notice
 
 SKEW = dt.timedelta(minutes=5)  # beyond it no destruction is done either
@@ -132,6 +133,21 @@ def _antivirus() -> str:
     return "répond"
 
 
+def _feed() -> str:
+    """Only who reads the files (portal, worker, commands) can say; the folder is no business of the counter's."""
+    if not settings.FEED_DIR:
+        return "pas de dossier de dépôt"
+    folder = Path(settings.FEED_DIR)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise Ill("le dossier de dépôt n'est pas là, ou ce compte n'y écrit pas : rien n'entre")
+    if refused := drop_folder.refused(folder):
+        raise Ill(f"{len(refused)} fichiers refusés, ou avec des lignes refusées : voyez {drop_folder.REFUSED}/")
+    waiting = [path for path, written in drop_folder.waiting(folder) if timezone.now() - written > drop_folder.LATE]
+    if waiting:
+        raise Ill(f"{len(waiting)} fichiers attendent depuis plus d'une heure : voyez l'exécuteur")
+    return "aucun fichier refusé ni en retard"
+
+
 ASKED: dict[str, Callable[[], str]] = {
     "bases": _databases,
     "tables": _migrations,
@@ -145,6 +161,7 @@ ASKED: dict[str, Callable[[], str]] = {
     "partitions": _partitions,
     "clés": _keys,
     "antivirus": _antivirus,
+    "alimentation": _feed,
 }
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 

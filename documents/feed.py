@@ -5,9 +5,7 @@ killed anywhere goes on where it was and the same file again changes nothing. Th
 nothing here answers with what a dossier holds.
 """
 
-import datetime as dt
 import hashlib
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -187,21 +185,3 @@ def forget_old() -> int:
             count += cursor.rowcount
             if cursor.rowcount < BATCH:
                 return count
-
-
-def drop_folder() -> Iterator[FeedRun]:
-    """Each file of `FEED_DIR` that nobody writes any more, oldest first; read, it goes to `lus/`."""
-    if not settings.FEED_DIR:
-        return
-    folder = Path(settings.FEED_DIR)
-    done = folder / "lus"
-    done.mkdir(exist_ok=True)
-    quiet = dt.timedelta(seconds=settings.FEED_QUIET_SECONDS)
-    files = [path for path in folder.iterdir() if path.suffix in (".csv", ".ndjson") and path.is_file()]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime):
-        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-        if timezone.now() - written < quiet:
-            continue
-        run = feed(path)
-        os.replace(path, done / path.name)
-        yield run

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -69,6 +70,21 @@ def test_a_notice_an_hour_late_is_told():
 def test_a_master_key_that_is_missing_is_told():
     DataKey.objects.create(version=9, wrapped=b"x")
     assert "version 9" in told("clés").said
+
+
+def test_a_file_put_aside_or_left_waiting_is_told(settings, tmp_path):
+    settings.FEED_DIR = str(tmp_path / "absent")
+    assert "n'est pas là" in told("alimentation").said
+    settings.FEED_DIR = str(tmp_path)
+    assert told("alimentation").well
+    late = tmp_path / "a.csv"
+    late.write_text("x")
+    assert told("alimentation").well
+    os.utime(late, times=(late.stat().st_atime, late.stat().st_mtime - 3601))
+    assert "1 fichiers attendent" in told("alimentation").said
+    (tmp_path / "refuses").mkdir()
+    (tmp_path / "refuses" / "b.csv.refus.txt").write_text("x")
+    assert "1 fichiers refusés" in told("alimentation").said
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 import datetime as dt
 import io
 import json
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from audit import trail
@@ -278,3 +280,71 @@ def test_the_drop_folder_is_read_when_its_files_are_quiet(dossier, write, tmp_pa
     feed_reimbursements()
     assert FeedRun.objects.get().added == 1
     assert [one.name for one in (tmp_path / "lus").iterdir()] == [path.name]
+
+
+@pytest.fixture
+def dropped(write, tmp_path, settings, time_machine):
+    """The files are in the folder and nobody writes to them any more."""
+    settings.FEED_DIR = str(tmp_path)
+    written = dt.datetime.fromtimestamp(tmp_path.stat().st_mtime, dt.UTC)
+    time_machine.move_to(written + dt.timedelta(hours=1), tick=False)
+
+    def put(*files):
+        for place, path in enumerate(files):
+            os.utime(path, times=(path.stat().st_atime, path.stat().st_mtime + place))
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "why"),
+    [("0.csv", ["nom"], "Colonnes absentes"), ("0.csv", ["\udce9"], "UTF-8"), ("0.ndjson", [], "")],
+)
+def test_a_bad_file_is_put_aside_with_its_reason_and_the_next_goes_in(
+    dossier, write, tmp_path, dropped, name, header, why, monkeypatch
+):
+    bad = tmp_path / name
+    bad.write_bytes(";".join(header).encode(errors="surrogateescape") + b"\nx\n")
+    good = write(said(dossier), name="1.csv")
+    dropped(bad, good)
+    if not why:  # an error nobody foresaw
+        known, why = feed.feed, "RecursionError"
+
+        def fails(path):
+            if path == bad:
+                raise RecursionError
+            return known(path)
+
+        monkeypatch.setattr(feed, "feed", fails)
+    feed_reimbursements()
+    assert CareLine.objects.count() == 1
+    aside = tmp_path / "refuses"
+    assert sorted(one.name for one in aside.iterdir()) == [name, f"{name}.refus.txt"]
+    assert why in (aside / f"{name}.refus.txt").read_text()
+    feed_reimbursements()
+    assert FeedRun.objects.filter(lines__gt=0).count() == 1
+
+
+def test_refused_lines_of_a_dropped_file_are_reported_beside(dossier, write, tmp_path, dropped):
+    dropped(write(said(dossier), said(dossier, ligne=2, nature="x"), name="1.csv"))
+    feed_reimbursements()
+    (report,) = (tmp_path / "refuses").iterdir()
+    assert report.name == "1.csv.refus.txt"
+    assert report.read_text() == "ligne 2 : La nature n'est pas une de celles de la notice.\n"
+
+
+@pytest.mark.parametrize("passing", [trail.TrailDown, OperationalError])
+def test_what_passes_by_itself_puts_no_file_aside(dossier, write, tmp_path, dropped, monkeypatch, passing):
+    path = write(said(dossier))
+    dropped(path)
+
+    def down(*args, **kwargs):
+        raise passing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trail, "record_each", down)
+        with pytest.raises(passing):
+            feed_reimbursements()
+    assert path.exists()
+    feed_reimbursements()
+    assert CareLine.objects.count() == 1
