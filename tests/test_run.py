@@ -204,11 +204,29 @@ def test_the_containers_file_is_well_formed(tmp_path, example):
 # -- the whole -----------------------------------------------------------------------------------------------------
 
 
+# What the main job handles: people, doctors, addresses, titles of its documents; any key, any number of a person.
+TELLING = re.compile(
+    r"Marchand|Lef[eè]vre|Nguyen|Traor[eé]|Aubert|Caron|Rivi[eè]re|Benali|Fournier|@(?:cpam\.)?example\.org"
+    r"|h[eé]mogramme|[eé]lectrophor|ordonnance|compte rendu|bilan"
+    r"|[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[12]\d{12}(?:\d\d)?\b|\b81\d{9,10}\b",
+    re.IGNORECASE,
+)
+
+
+def telling(logs: Path) -> list[str]:
+    """Lines of a real instance's logs that tell of somebody. Every process wrote some."""
+    written = {path.name: path.read_text(errors="replace") for path in logs.iterdir() if path.is_file()}
+    assert {"portal.log", "backoffice.log", "worker.log", "beat.log", "postgres.log"} <= set(written)
+    assert all(written[f"{name}.log"] for name in ("portal", "worker", "beat", "postgres")), written.keys()
+    return [f"{name}: {line}" for name, text in written.items() for line in text.splitlines() if TELLING.search(line)]
+
+
 @pytest.mark.slow
 def test_a_first_start_a_second_and_a_stop(command, state):
     first = command("bin/run", "--detach", timeout=300)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Parcours principal réussi" in first.stdout
+    assert telling(state / "log") == []
     assert command("bin/run").returncode == 1
     assert command("bin/stop").returncode == 0
     assert not Path(f"{state}-run").exists()
