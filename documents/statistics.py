@@ -11,7 +11,7 @@ Nobody who reads every table that is published finds a group that has 1 to 10 pe
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.db import connection, models, transaction
@@ -93,7 +93,7 @@ _KEEP = """
 INSERT INTO documents_statistic (id, day, measure, dimension, value, count)
 SELECT gen_random_uuid(), * FROM ({}) AS found (day, measure, dimension, value, count)
 WHERE value <> '' OR dimension = 'all'"""
-_COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
+COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
 
 
 def told_before() -> dt.date | None:
@@ -105,7 +105,7 @@ def told_before() -> dt.date | None:
     return last.replace(day=1) if last else None
 
 
-def recount(since: dt.date | None = None) -> int:
+def recount(since: dt.date | None = None, *, progress: Callable[[int], None] = lambda count: None) -> int:
     """Count again what is not told yet, or from that day on; returns the number of cells. One transaction.
 
     To say a day is to mend a wrong count: it may change what was told.
@@ -115,9 +115,10 @@ def recount(since: dt.date | None = None) -> int:
     cells = 0
     with transaction.atomic(), connection.cursor() as cursor:
         Statistic.objects.filter(day__gte=since).delete()
-        for select in _COUNTS:
+        for place, select in enumerate(COUNTS, 1):
             cursor.execute(_KEEP.format(select), {"since": begin})
             cells += cursor.rowcount
+            progress(place)
     return cells
 
 

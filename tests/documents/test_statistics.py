@@ -33,7 +33,7 @@ def counted(code_tables, time_machine):
         by = make.caller(make.ProfessionalFactory()).actor
         trail.record(Event.DOCUMENT_READ, by=by, dossier_id=dossier.pk, object_type="11502-2")
         make.DocumentFactory(dossier=dossier, family="biologie")
-    call_command("statistics", since=dt.date(2026, 1, 1), stdout=io.StringIO())
+    call_command("statistics", apply=True, since=dt.date(2026, 1, 1), stdout=io.StringIO())
     return made
 
 
