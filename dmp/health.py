@@ -39,10 +39,11 @@ class Ill(Exception):
 
 
 def _databases() -> str:
-    for alias in ("default", "keys"):
+    seen = ["default"] if settings.ROLE == "backoffice" else ["default", "keys"]
+    for alias in seen:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
-    return "dossiers et clés répondent"
+    return "dossiers et clés répondent" if len(seen) > 1 else "les dossiers répondent"
 
 
 def _migrations() -> str:
@@ -85,8 +86,7 @@ def _worker() -> str:
 
 
 def _beat() -> str:
-    task = PeriodicTask.objects.filter(name="send-notices").first()
-    last = task.last_run_at if task else None
+    last = PeriodicTask.objects.filter(name="send-notices").values_list("last_run_at", flat=True).first()
     if last is None or timezone.now() - last > BEAT_SILENT:
         raise Ill("n'a rien lancé depuis cinq minutes : redémarrez-le")
     return "lance les tâches"
@@ -134,7 +134,6 @@ def _antivirus() -> str:
 
 
 def _feed() -> str:
-    """Only who reads the files (portal, worker, commands) can say; the folder is no business of the counter's."""
     if not settings.FEED_DIR:
         return "pas de dossier de dépôt"
     folder = Path(settings.FEED_DIR)
@@ -163,12 +162,16 @@ ASKED: dict[str, Callable[[], str]] = {
     "antivirus": _antivirus,
     "alimentation": _feed,
 }
+# What the counter's process has no right to know: it is asked nothing of the keys nor of the insurer's files.
+NOT_FROM_THE_COUNTER = frozenset({"clés", "alimentation"})
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 
 
 def answers() -> Iterator[Answer]:
-    """Each asked even when another is ill. Never a name, a number or a title."""
+    """Each asked even when another is ill; those that this process may know. Never a name, a number or a title."""
     for name, ask in ASKED.items():
+        if settings.ROLE == "backoffice" and name in NOT_FROM_THE_COUNTER:
+            continue
         try:
             yield Answer(name, True, ask())
         except Ill as error:

@@ -172,7 +172,7 @@ api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/
 BACK_OFFICE = """
 route                         anonymous holder  parent  carer   professional agent   operator
 healthz                       200/200   200/200 200/200 200/200 200/200      200/200 200/200
-metrics                       404/404   404/404 404/404 404/404 404/404      404/404 404/404
+exploitation/sante/           login     login   login   login   login        403/405 200/405
 accessibilite/                200/200   200/200 200/200 200/200 200/200      200/200 200/200
 aide/                         200/200   200/200 200/200 200/200 200/200      200/200 200/200
 mentions-legales/             200/200   200/200 200/200 200/200 200/200      200/200 200/200
