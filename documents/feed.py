@@ -84,13 +84,18 @@ def digest_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def feed(path: Path, *, progress: Callable[[FeedRun], None] = lambda run: None) -> FeedRun:
-    """Merge a file, from where an earlier run of the same file stopped. Raises `WrongFile`, `Busy`."""
+def feed(path: Path, *, again: bool = False, progress: Callable[[FeedRun], None] = lambda run: None) -> FeedRun:
+    """Merge a file, from where an earlier run of the same file stopped. Raises `WrongFile`, `Busy`.
+
+    `again`: from its first line even if it was read whole, for who opened a dossier since; nothing is there twice.
+    """
     digest, reader = digest_of(path), Reader(path)
     with _alone():
         run, _ = FeedRun.objects.get_or_create(
             digest=digest, defaults={"name": path.name[:200], "size": path.stat().st_size}
         )
+        if again and run.finished_at is not None:
+            run = _from_the_start(run)
         if run.finished_at is None:
             for chunk in _ahead(reader.chunks(run.offset, run.lines)):
                 _merge(run, chunk)
@@ -98,6 +103,13 @@ def feed(path: Path, *, progress: Callable[[FeedRun], None] = lambda run: None) 
             run.finished_at = timezone.now()
             run.save(update_fields=["finished_at"])
     return run
+
+
+def _from_the_start(run: FeedRun) -> FeedRun:
+    with transaction.atomic():
+        kept = {"id": run.pk, "name": run.name, "digest": run.digest, "size": run.size}
+        run.delete()
+        return FeedRun.objects.create(**kept)
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

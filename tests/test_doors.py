@@ -278,6 +278,21 @@ def wrong(cast: Cast, site: str, told: dict[str, dict[str, str]]) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(("site", "role"), [("dmp.urls", "portal"), ("dmp.urls_backoffice", "backoffice")])
+def test_no_door_answers_the_insurer_what_it_does_not_answer_to_anybody(open_site, site, role):
+    """It writes, by its files, and never reads: not a dossier, not whether there is one (rules.md section 5)."""
+    cast = open_site(site, role)
+    insurer, anonymous = cast.callers["insurer"], cast.callers["anonymous"]
+    told = {}
+    for route in doors.routes(site):
+        path = doors.address(route, cast)
+        for method in ("GET", "POST"):
+            said = insurer(method, path)
+            if said.startswith("2") and said != anonymous(method, path):
+                told[method, route] = said
+    assert told == {}
+
+
 def test_every_door_of_the_portal_has_its_row():
     assert {short(route) for route in doors.routes("dmp.urls")} == {*table(PAGES), *table(INTERFACE)}
 

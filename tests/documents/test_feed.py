@@ -5,7 +5,9 @@ import io
 import json
 import os
 import uuid
+from pathlib import Path
 
+import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
@@ -13,10 +15,12 @@ from django.utils import timezone
 
 from audit import trail
 from audit.models import Trace
-from documents import feed
+from documents import feed, feed_lines
 from documents.care_lines import CareLine, FeedRejection, FeedRun
 from documents.tasks import feed_reimbursements, forget_old_care_lines
-from patients.models import IdentityIndex, Notice
+from patients import dossiers
+from patients.ins import OIDS
+from patients.models import Channel, IdentityIndex, Notice
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,6 +223,62 @@ def test_a_file_of_another_form_loads_nothing(write, name):
     with pytest.raises(CommandError, match="a\\."):
         call_command("feed_reimbursements", path, "--apply", stdout=io.StringIO())
     assert not FeedRun.objects.filter(lines__gt=0).exists()
+
+
+def test_read_again_a_file_gives_its_lines_to_who_opened_since_and_doubles_nothing(dossier, write, capsys):
+    later = make.InsuredFactory()
+    path = write(said(dossier), said(dossier, ligne=2) | {"matricule": later.ins.matricule, "oid": later.oid})
+    assert feed.feed(path).unknown == 1
+    opened = dossiers.open_for(later, agreement=dossiers.Agreement("holder", "x", Channel.WEB), by=trail.SYSTEM)
+    assert feed.feed(path).added == 1  # read whole before: not read again
+    assert not CareLine.objects.filter(dossier=opened).exists()
+    call_command("feed_reimbursements", path, "--apply", "--again")
+    assert "2 lignes lues ; 1 ajoutées, 1 déjà connues" in capsys.readouterr().out
+    assert CareLine.objects.filter(dossier=opened).count() == CareLine.objects.filter(dossier=dossier).count() == 1
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "alimentation.schema.json").read_text())
+
+
+def test_the_schema_says_the_fields_of_the_reader():
+    assert set(SCHEMA["properties"]) == set(feed_lines.COLUMNS)
+    assert set(SCHEMA["required"]) == set(feed_lines.REQUIRED)
+    assert set(SCHEMA["properties"]["nature"]["enum"]) == feed_lines.KINDS
+    assert set(SCHEMA["properties"]["oid"]["enum"]) == {"", *OIDS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "accepted"),
+    [
+        ({}, True),
+        ({"montant": 3000, "version": 2, "quantite": 1, "protege": True, "annulation": 0}, True),
+        ({"oid": "", "acte": "", "libelle": "", "praticien": "", "quantite": ""}, None),  # the schema knows no key
+        ({"rembourse": "-2100"}, True),
+        ({"organisme": ""}, False),
+        ({"ligne": "x" * 41}, False),
+        ({"libelle": "a\tb"}, False),
+        ({"version": "0"}, False),
+        ({"version": 0}, False),
+        ({"montant": "30,00"}, False),
+        ({"montant": 99999999999}, False),
+        ({"matricule": "12"}, False),
+        ({"oid": "1.2.3"}, False),
+        ({"date_soins": "2026-13-30"}, False),
+        ({"date_soins": "0001-01-01"}, False),
+        ({"nature": "divination"}, False),
+        ({"annulation": "oui"}, False),
+        ({"praticien": []}, False),
+    ],
+)
+def test_the_schema_and_the_reader_accept_the_same_lines(dossier, tmp_path, changed, accepted):
+    line = said(dossier) | changed
+    path = tmp_path / "a.ndjson"
+    path.write_text(json.dumps(line) + "\n")
+    (chunk,) = feed_lines.Reader(path).chunks()
+    valid = jsonschema.Draft202012Validator(SCHEMA).is_valid(line)
+    assert valid is (accepted is not False)
+    if accepted is not None:
+        assert (chunk.rejected == []) is accepted
 
 
 # -- the window, the notice, the run ---------------------------------------------------------------------------

@@ -32,14 +32,15 @@ class Command(Acting):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FICHIER")
         self.to_apply(parser, "écrire ; sans cela, lire et dire seulement")
+        parser.add_argument("--again", action="store_true", help="relire aussi ce qui est entré en entier")
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : fichier, numéro, raison")
 
-    def handle(self, *, files: list[Path], apply: bool, report: Path | None, **options: Any) -> None:
+    def handle(self, *, files: list[Path], apply: bool, again: bool, report: Path | None, **options: Any) -> None:
         count = 0
         with ExitStack() as stack:
             target = stack.enter_context(report.open("w", encoding="utf-8")) if report is not None else None
             for path in files:
-                for line in self._feed(path) if apply else self._rehearse(path):
+                for line in self._feed(path, again) if apply else self._rehearse(path):
                     count += 1
                     if count <= SHOWN:
                         self.stderr.write(line)
@@ -53,7 +54,7 @@ class Command(Acting):
                 else f"{count} lignes seraient refusées{more}."
             )
 
-    def _feed(self, path: Path) -> Iterator[str]:
+    def _feed(self, path: Path, again: bool) -> Iterator[str]:
         with self._bar(path) as bar:
             task = bar.add_task(path.name, total=self._size(path))
 
@@ -61,7 +62,7 @@ class Command(Acting):
                 bar.update(task, completed=run.offset)
 
             try:
-                run = feed.feed(path, progress=show)
+                run = feed.feed(path, again=again, progress=show)
             except (OSError, WrongFile, feed.Busy) as error:
                 raise CommandError(f"{path.name} : {error}") from error
         told = ", ".join(f"{getattr(run, name)} {words}" for name, words in COUNTS.items() if getattr(run, name))
