@@ -221,12 +221,22 @@ def telling(logs: Path) -> list[str]:
     return [f"{name}: {line}" for name, text in written.items() for line in text.splitlines() if TELLING.search(line)]
 
 
+LOOKING = (
+    "health", "trail", "emergencies", "requests_due", "keys list", "keys rewrap", "partitions", "statistics",
+    "sweep_orphans", "copies", "holds", "staff list", "pilot_rules list", "purge", "load_code_tables",
+    "database_roles",
+)  # fmt: skip
+
+
 @pytest.mark.slow
 def test_a_first_start_a_second_and_a_stop(command, state):
     first = command("bin/run", "--detach", timeout=300)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Parcours principal réussi" in first.stdout
     assert telling(state / "log") == []
+    for words in LOOKING:  # what an operator looks at, on a real instance, as its own account
+        looked = command("bin/manage", *words.split())
+        assert looked.returncode == 0, (words, looked.stderr)
     assert command("bin/run").returncode == 1
     assert command("bin/stop").returncode == 0
     assert not Path(f"{state}-run").exists()

@@ -3,6 +3,8 @@
 import importlib
 import io
 import pkgutil
+import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,3 +127,26 @@ def written():
 def test_a_command_that_is_refused_says_so_in_one_sentence(db, odile):
     with pytest.raises(CommandError, match="Dites pourquoi"):
         call_command("staff", "end", odile.email, "--reason", " ", "--by", odile.email)
+
+
+# -- what is written down --------------------------------------------------------------------------------------
+OPERATIONS = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+
+
+def test_every_command_is_in_the_operators_page():
+    told = set(re.findall(r"(?:`(?:bin/manage )?|bin/manage )([a-z_]+)", OPERATIONS))
+    assert {name for _, name in commands()} - told == set()
+
+
+def written_lines():
+    """Each command line of the blocks; « … » stands for words that are left out."""
+    blocks = re.findall(r"^```\n(.*?)^```", OPERATIONS, re.M | re.S)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line.removeprefix("bin/manage ") for line in lines if line.startswith("bin/manage ") and "…" not in line]
+
+
+@pytest.mark.parametrize("line", written_lines())
+def test_what_is_written_is_what_the_command_accepts(line):
+    name, *words = shlex.split(line)
+    (app,) = [app for app, one in commands() if one == name]
+    load_command_class(app, name).create_parser("manage.py", name).parse_args(words)
