@@ -37,6 +37,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "access_professional": (READS,),
     "access_structure": (READS,),
     "patients_caisse": (READS,),
+    "patients_clock": (READS,),  # a closing asks it
     "patients_regime": (READS,),
     "patients_term": (READS,),
     "patients_openingrule": (CHANGES,),

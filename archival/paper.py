@@ -24,6 +24,7 @@ from archival.selection import Piece, Selection
 from documents import bodies, content, contents, keys, sandbox, trends, vault
 from documents.families import family_of
 from documents.sandbox import Child
+from patients.typography import set_in_type
 
 MODULE, TIMEOUT, LAYOUT = "archival.press", 30.0, 120.0  # seconds a question
 DRAWN = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff"})
@@ -216,7 +217,7 @@ def _front(selection: Selection, chapters: list[Chapter], token: str) -> str:
         "latest": latest.rows(selection.results),
         "curves": [] if legal else trends.curves_of(selection.results, selection.entry.scope),
     }
-    return render_to_string("pdf/copy.html", context)
+    return set_in_type(render_to_string("pdf/copy.html", context))
 
 
 # -- put together --------------------------------------------------------------------------------------------------

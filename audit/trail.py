@@ -126,6 +126,7 @@ class Event(StrEnum):
     STAFF_ADDED = "staff_added"
     STAFF_CHANGED = "staff_changed"
     STAFF_ENDED = "staff_ended"
+    CLOCK_AVOWED = "clock_avowed"
     TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"

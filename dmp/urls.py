@@ -1,3 +1,4 @@
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -29,6 +30,8 @@ urlpatterns = [
     # One place for an address: the profile. allauth's page would add others, each able to remake the password.
     path("compte/email/", RedirectView.as_view(pattern_name="profile")),
     path("compte/sessions/", views_sessions.sessions, name="sessions"),  # in our words, instead of allauth's
+    # A dossier is opened; no account is made by itself.
+    path("compte/signup/", login_not_required(RedirectView.as_view(pattern_name="opening"))),
     path("compte/", include("allauth.urls")),
     path("api/v1/", include("access.urls_api")),
     path("api/v1/", include("documents.urls_api")),

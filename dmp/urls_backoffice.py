@@ -1,6 +1,7 @@
 """The back office: the counter first, then Django's admin. Everybody signs in with two factors."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -29,6 +30,7 @@ urlpatterns = [
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/sessions/", views_sessions.sessions, name="sessions"),
+    path("compte/signup/", login_not_required(RedirectView.as_view(pattern_name="counter_find"))),
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),

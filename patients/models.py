@@ -159,6 +159,8 @@ class Dossier(models.Model):
         FRAUD = "FRAUDE_DYSFONCTIONNEMENT", "fraude ou dysfonctionnement"
         DOUBLE = "DOUBLON_IDENTITE", "doublon d'identité"
 
+    BY_OPERATOR = (Closure.DEATH, Closure.FRAUD, Closure.DOUBLE)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField("état", max_length=10, choices=State, default=State.OPEN)
     opened_at = models.DateTimeField("ouvert le", default=timezone.now)
@@ -201,6 +203,11 @@ class Dossier(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+    @property
+    def closed_by_operator(self) -> bool:
+        """On proof of a death, a fraud, a double: who has the account may be who it was closed against."""
+        return self.closure in self.BY_OPERATOR
 
 
 class IdentityIndex(models.Model):
@@ -282,6 +289,25 @@ class Consent(DossierScoped):
 
     def __str__(self) -> str:
         return f"{self.get_subject_display()} ({self.given_at:%d/%m/%Y})"
+
+
+class Clock(models.Model):
+    """One row: the last time the service believed, and until when it believes the next (`patients.clocks`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    seen_at = models.DateTimeField("vue le")
+    good_until = models.DateTimeField("crue jusqu'au")
+
+    class Meta:
+        verbose_name = "horloge"
+        verbose_name_plural = "horloge"
+        constraints = [
+            models.CheckConstraint(name="one_clock", condition=Q(id=1)),
+            models.CheckConstraint(name="clock_believes_what_comes", condition=Q(good_until__gt=models.F("seen_at"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seen_at:%d/%m/%Y %H:%M}"
 
 
 class OpeningRequest(models.Model):

@@ -4,11 +4,14 @@ The rows of a request are administrative: its kind, dates, owner, answer. The do
 more; the letter that came by post is sealed, and the counter's role cannot read it back (`access.roles`).
 """
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.scoped import DossierForeignKey, DossierScoped, history
+from patients import deadlines
 from patients.models import Channel, Dossier
 
 
@@ -164,6 +167,12 @@ class Request(DossierScoped):
                 condition=Q(done_at=None) | Q(done_at__gte=F("not_before")),
                 violation_error_message="Le délai de réflexion n'est pas passé.",
             ),
+            models.CheckConstraint(  # thirty days from the acceptance, whenever the letter came (D13)
+                name="request_destruction_is_thought_over",
+                condition=~Q(kind=Kind.DESTRUCTION, state=State.ACCEPTED)
+                | Q(not_before__gte=F("decided_at") + dt.timedelta(days=30)),
+                violation_error_message="Une destruction attend trente jours depuis qu'elle est acceptée.",
+            ),
             models.CheckConstraint(
                 name="request_cancelled_is_dated",
                 condition=Q(state=State.CANCELLED, cancelled_at__isnull=False)
@@ -218,6 +227,12 @@ class Request(DossierScoped):
     @property
     def days_left(self) -> int:
         return (self.due_on - timezone.localdate()).days
+
+    @property
+    def answer_by(self) -> dt.date:
+        """What is to be destroyed in time is accepted earlier: its thirty days run from there."""
+        waits = self.kind == Kind.DESTRUCTION and self.state in UNANSWERED
+        return self.due_on - deadlines.of(self.kind).reflection if waits else self.due_on
 
     @property
     def may_cancel(self) -> bool:

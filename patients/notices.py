@@ -5,7 +5,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -37,6 +37,24 @@ def tell(dossier_id: uuid.UUID, kind: Notice.Kind, *, once_a_day: bool = False) 
             "after": after,
         }
         cursor.execute(_TELL, values)
+
+
+def _nobody(dossier_id: uuid.UUID) -> Iterable[str]:
+    return ()
+
+
+# The addresses of who speaks for a holder today: `access` knows them, and says so when it starts.
+representatives: Callable[[uuid.UUID], Iterable[str]] = _nobody
+
+
+def tell_all(dossier_id: uuid.UUID, kind: Notice.Kind) -> None:
+    """What changes the whole dossier: its holder, and each who speaks for her. One of two parents did it: the other
+    learns it while it can be undone."""
+    tell(dossier_id, kind)
+    unsent = Notice.objects.filter(dossier_id=dossier_id, kind=kind, sent_at=None)
+    holders = Patient.objects.filter(dossier_id=dossier_id).values_list("email", flat=True)
+    others = set(representatives(dossier_id)) - {*unsent.values_list("email", flat=True), *holders}
+    Notice.objects.bulk_create(Notice(dossier_id=dossier_id, kind=kind, email=one) for one in sorted(others))
 
 
 # Sent to the address of the day, which may have changed meanwhile, and only while the dossier is open.

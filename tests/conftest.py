@@ -34,12 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """Emptying the tables between transactional tests needs the removal of traces, as their owner.
+    """Emptying the tables between transactional tests needs the removal of traces, as their owner; and a frozen clock
+    closes dossiers, which no production's may.
 
     The guard itself is tested by connections of its own, as the roles that production uses.
     """
     options = connections["default"].settings_dict["OPTIONS"]
-    options["options"] = "-c dmp.trace_removal=on"
+    options["options"] = "-c dmp.trace_removal=on -c dmp.any_clock=on"
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,8 @@ ACROSS = {
     "audit/limits.py:recent": "acts of one actor in the last minutes, on any dossier: an index by time",
     "archival/destruction.py:_empty": "two tables keyed by the hash of a number: by dossier, once in ten years",
     "archival/destruction.py:due": "what is past its ten years, whatever the dossier",
+    "archival/overdue.py:dossiers": "what should be gone for a day, whatever the dossier",
+    "archival/overdue.py:holds": "legal holds that wait for a second operator: a count",
     "archival/destruction.py:_accounts_of_nothing_else": "the other dossiers of an account: an index by account",
     "archival/destruction.py:come_back": "every dossier against the tombstones, after a restoration",
     "audit/proofs.py:_holed": "the whole trail, every dossier's ranks: the operator's proof",

@@ -150,6 +150,18 @@ def test_what_a_representative_asks_for_or_a_hold_forbids_is_examined(sign_in, c
     assert set(Request.objects.values_list("state", flat=True)) == {"received"}
 
 
+@pytest.mark.parametrize("closure", Dossier.BY_OPERATOR)
+def test_what_the_operator_closed_her_pages_neither_reopen_nor_destroy(sign_in, code_tables, closure):
+    dossier = make.DossierFactory(closed=True, closure=closure)
+    hers = sign_in(dossier)
+    hers.get("/")
+    for answer in (hers.get(reverse("profile_reopen")), hers.post(reverse("profile_reopen"), {"agreed": "on"})):
+        assert answer.status_code == 409 and "fermé par le service" in answer.content.decode()
+    done(hers, "profile_destroy")
+    assert Request.objects.get(dossier=dossier).state == "received"
+    assert state(dossier) == "closed"
+
+
 def test_an_open_dossier_is_closed_first(sign_in, dossier):
     hers = sign_in(dossier)
     hers.get("/")

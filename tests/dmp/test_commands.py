@@ -22,6 +22,8 @@ DRY = {
     "access_code": lambda ground: ["odile@exploitant.example.org", *SIGNED],
     "close_dossier": None,  # asks for the number of a person: tests/archival/test_operators_lifecycle.py
     "database_roles": lambda ground: [],
+    "clock": None,  # one operator avows the time, with a code: tests/archival
+    "reopen_dossier": None,  # asks for the number of a person: tests/archival
     "destroy_again": None,  # after a restoration: tests/archival
     "feed_reimbursements": lambda ground: [ground.file("a.csv", FEED)],
     "import_copy": None,  # needs a whole copy: tests/archival/test_import_copy.py

@@ -61,7 +61,7 @@ def test_a_silent_beat_and_a_missing_worker_are_told(beat, monkeypatch):
 
 def test_clocks_apart_are_told(time_machine):
     time_machine.move_to(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=6))
-    assert "réglez leurs horloges" in told("horloges").said
+    assert "Réglez leurs horloges" in told("horloges").said
 
 
 def test_a_notice_an_hour_late_is_told():
@@ -133,7 +133,7 @@ def test_the_counter_s_process_raises_no_false_alarm(beat, counter_s_process):
     found = {answer.name: answer for answer in health.answers()}
     assert [answer for answer in found.values() if not answer.well] == []
     assert {"bases", "rôle", "planificateur", "exécuteur", "avis"} <= set(found)
-    assert not {"clés", "alimentation"} & set(found)
+    assert not {"clés", "alimentation", "gels", "échéances"} & set(found)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "keys"])

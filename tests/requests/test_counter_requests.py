@@ -15,7 +15,7 @@ from django.urls import clear_url_caches
 from PIL import Image
 
 from access.models import Contest
-from archival import carry_out
+from archival import carry_out, destruction
 from audit.models import Trace
 from documents import papers
 from documents.vault import Unreadable
@@ -71,7 +71,8 @@ def address(row):
     return f"{LIST}{ids.join(row.dossier_id, row.pk)}/"
 
 
-def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(client, dossier):
+def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(client, dossier, monkeypatch):
+    monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)  # this machine's alone is frozen
     assert record(client).status_code == 302
     row = Request.objects.get(dossier=dossier)
     assert (row.channel, row.identity, row.due_on) == ("counter", "passeport", dt.date(2027, 4, 10))
