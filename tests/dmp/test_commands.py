@@ -53,8 +53,8 @@ EXEMPT = {
 }
 FEED = """organisme;ligne;version;matricule;date_soins;date_paiement;nature;montant;rembourse
 """
-MATRIX = """field_code_profession,field_type_de_document.field_code_loinc,field_consultation_document
-10,11502-2,1
+MATRIX = """profession,category,type,consultation
+10,11,11502-2,1
 """
 
 
