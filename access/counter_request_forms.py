@@ -137,7 +137,6 @@ LEADS_TO = {
     LACK: State.INCOMPLETE,
     ACCEPT: State.ACCEPTED,
     REFUSE: State.REFUSED,
-    FINISH: State.DONE,
     CANCEL: State.CANCELLED,
 }
 
@@ -147,6 +146,7 @@ def possible(row: Request, owner: str) -> list[str]:
     found = [TAKE] if row.is_running and row.owner != owner else []
     found += [COMPLETE] if row.state == State.INCOMPLETE else []
     found += [act for act, state in LEADS_TO.items() if state in STEPS[row.state]]
+    found += [FINISH] if row.ends_by_hand else []
     if row.state in (State.IN_PROGRESS, State.INCOMPLETE) and row.extended_at is None:
         found.append(EXTEND)
     return [act for act in ACTS if act in found]

@@ -192,6 +192,7 @@ WHAT = {
     "extended": "délai prolongé",
     "accepted": "acceptée",
     "refused": "refusée",
+    "prepared": "copie prête",
     "done": "faite",
     "cancelled": "annulée",
 }

@@ -5,7 +5,7 @@ No view writes a request's state: the steps below do, the database refuses any o
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,17 @@ from audit.trail import Actor, Event
 from patients import codes, deadlines, notices
 from patients.dossiers import is_over
 from patients.models import Channel, Dossier, Notice
-from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
+from patients.models_requests import (
+    CARRIED_OUT,
+    COPIED,
+    ONE_AT_A_TIME,
+    RUNNING,
+    STEPS,
+    Kind,
+    Refusal,
+    Request,
+    State,
+)
 
 MOST = 20  # running at once, of one dossier
 
@@ -166,13 +176,38 @@ def refuse(dossier_id: uuid.UUID, request_id: uuid.UUID, ground: str, answer: st
     return row
 
 
-def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
-    """What was accepted is done; not before the time to think it over is past."""
+Carrier = Callable[[Request, Actor], None]
+
+
+def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor, carrier: Carrier | None = None) -> Request:
+    """What was accepted is done; not before the time to think it over is past, nor before it is so.
+
+    `carrier` does it, in the same transaction: what the service carries out is done by nothing else, whoever says so.
+    """
+    with transaction.atomic():
+        row = _finish(dossier_id, request_id, by, carried=carrier is not None)
+        if carrier is not None:
+            carrier(row, by)
+    return row
+
+
+def _finish(dossier_id: uuid.UUID, request_id: uuid.UUID, by: Actor, *, carried: bool) -> Request:
     with _step(dossier_id, request_id, State.DONE, by, "done", Notice.Kind.REQUEST_DONE) as row:
+        if row.kind in CARRIED_OUT and not carried:
+            raise ValidationError("Le service l'exécute lui-même : elle sera faite à ce moment-là.", code="carried")
+        if row.kind in COPIED and row.prepared_at is None:
+            raise ValidationError("La copie demandée n'est pas encore faite.", code="copy")
         if timezone.now() < row.not_before:
             day = timezone.localtime(row.not_before)
             raise ValidationError(f"Délai de réflexion : rien avant le {day:%d/%m/%Y à %H:%M}.", code="early")
         row.done_at = timezone.now()
+    return row
+
+
+def prepared(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
+    """The copy that was asked for is ready: it can be handed over or posted."""
+    with _step(dossier_id, request_id, None, by, "prepared", None) as row:
+        row.prepared_at = row.prepared_at or timezone.now()
     return row
 
 
