@@ -30,7 +30,7 @@ from audit import limits, trail
 from audit.trail import Event
 from patients import consent_papers, dossiers, ins, online
 from patients.dossiers import Agreement, AlreadyThere
-from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
+from patients.models import Caisse, Channel, Dossier, InsuredPerson, identity_of
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
@@ -122,17 +122,6 @@ class Open(CounterForm):
         if data.get("way") == LIVE and not data.get("seen"):
             self.add_error("seen", "De vive voix, voyez d'abord une pièce d'identité.")
         return data
-
-
-class Contact(CounterForm):
-    """Where the holder is reached. The identity is not here: it comes from the INS, and only from there."""
-
-    email = forms.EmailField(label="Adresse e-mail", required=False)
-    phone = forms.RegexField(
-        r"^\+?[0-9 .\-]{6,20}$", label="Téléphone", required=False, max_length=20, help_text="06 12 34 56 78"
-    )
-    address = forms.CharField(label="Adresse postale", required=False, max_length=300)
-    postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
 
 
 def agent_of(request: HttpRequest) -> User:
@@ -304,27 +293,6 @@ def _open(person: InsuredPerson, said: dict[str, Any], agent: User) -> None:
         dossier = dossiers.open_for(person, agreement=agreement, by=agent.actor(), **switches)
         if said["way"] == PAPER:
             consent_papers.keep(dossier.pk, dossier.opening_consent_id, said["scan"])
-
-
-@page
-@require_http_methods(["GET", "POST"])
-def contact(request: HttpRequest) -> HttpResponse:
-    """The contacts on the sheet of an open dossier. History keeps who changed what; the trace repeats no contact."""
-    person = person_of(request)
-    dossier = dossier_of(person) if person else None
-    if person is None or dossier is None or not dossier.is_open:
-        return redirect("counter_sheet" if person else "counter_find")
-    patient = Patient.objects.get(dossier=dossier)
-    initial = {name: getattr(patient, name) for name in Contact.base_fields}
-    form = Contact(request.POST or None, initial=initial)
-    by = agent_of(request).actor()
-    if request.method == "POST" and form.is_valid():
-        changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
-        messages.success(request, "Les coordonnées sont enregistrées." if changed else "Rien n'a changé.")
-        return redirect("counter_sheet")
-    with transaction.atomic(durable=True):
-        trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
-    return show(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
 
 
 def show(request: HttpRequest, template: str, **context: Any) -> HttpResponse:

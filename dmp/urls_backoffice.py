@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from access import (
     counter,
     counter_access,
+    counter_contact,
     counter_identity,
     counter_online,
     counter_papers,
@@ -41,7 +42,7 @@ urlpatterns = [
     path("guichet/lettre/", counter_papers.print_letter, name="counter_letter"),
     path("guichet/personne/", counter.sheet, name="counter_sheet"),
     path("guichet/ouvrir/", counter.open_dossier, name="counter_open"),
-    path("guichet/coordonnees/", counter.contact, name="counter_contact"),
+    path("guichet/coordonnees/", counter_contact.contact, name="counter_contact"),
     path("guichet/representants/", counter_representatives.representatives, name="counter_representatives"),
     path("guichet/demandes/", counter_requests.queue, name="counter_requests"),
     path("guichet/demandes/nouvelle/", counter_requests.record, name="counter_request_new"),
