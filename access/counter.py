@@ -28,9 +28,9 @@ from access import counter_steps, recovery
 from access.models import CaisseGroupGrant, User
 from audit import limits, trail
 from audit.trail import Event
-from patients import consent_papers, dossiers, ins, online
+from patients import consent_papers, dossiers, ins, insi, numbers, online
 from patients.dossiers import Agreement, AlreadyThere
-from patients.models import Caisse, Channel, Dossier, InsuredPerson, identity_of
+from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
 
 SESSION_KEY = "counter_person"
 SEARCHES_A_MINUTE = 20
@@ -223,6 +223,14 @@ def dossier_of(person: InsuredPerson) -> Dossier | None:
     return Dossier.objects.filter(pk=known).first() if known else None
 
 
+def provisional(person: InsuredPerson) -> Dossier | None:
+    """The dossier that this person has under a provisional number, whichever of the two she was found by."""
+    known = identity_of(bytes(person.pk)) or numbers.under_provisional_number(person)
+    patient = Patient.objects.select_related("dossier").filter(dossier_id=known).first() if known else None
+    fits = patient is not None and patient.ins.is_provisional and patient.dossier.state != Dossier.State.DESTROYED
+    return patient.dossier if patient is not None and fits else None
+
+
 @page
 @require_safe
 def sheet(request: HttpRequest) -> HttpResponse:
@@ -230,12 +238,12 @@ def sheet(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     if person is None:
         return redirect("counter_find")
-    dossier = dossier_of(person)
+    dossier, waiting = dossier_of(person), provisional(person)
     with transaction.atomic(durable=True):
         trail.record(
             Event.SHEET_READ,
             by=agent_of(request).actor(),
-            dossier_id=dossier.pk if dossier else None,
+            dossier_id=getattr(dossier or waiting, "pk", None),
             object_kind="person",
         )
     today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
@@ -248,6 +256,8 @@ def sheet(request: HttpRequest) -> HttpResponse:
         number_end=person.ins.matricule[-5:],
         provisional=person.ins.is_provisional,
         dossier=dossier,
+        waiting=waiting,
+        may_attach=insi.service() is not None,
         accounts=recovery.accounts_of(dossier.pk) if dossier else [],
         days_left=(due - today).days if due else None,
         destroyed_on=due,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit import trail
 from audit.scoped import uuid7
 from audit.trail import Actor, Event
+from patients import numbers
 from patients.ins import Ins
 from patients.models import (
     Caisse,
@@ -97,6 +98,8 @@ def open_for(
     if agreement is None or not agreement.evidence:
         raise ValidationError("Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent")
     ins = person.ins
+    if waiting := numbers.under_provisional_number(person):
+        raise AlreadyThere(waiting)  # her number is attached to it, no second dossier opens
     try:
         with transaction.atomic():
             switches = {"allows_break_glass": allows_break_glass, "allows_regulation": allows_regulation}

@@ -73,6 +73,7 @@ ACROSS = {
     "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
     "documents/statistics.py:recount": "how many, whatever the dossier: counted once a night",
     "documents/sweep.py:sweep": "every night, every file against every row",
+    "patients/numbers.py:under_provisional_number": "the same person under a provisional number: an index by birth",
     "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
 }
