@@ -491,6 +491,7 @@ class Contest(DossierScoped):
     )
     answer = models.TextField("réponse", blank=True)
     answered_at = models.DateTimeField("répondu le", null=True, blank=True)
+    reminded = models.SmallIntegerField("rappel envoyé à J moins", null=True, blank=True, editable=False)
 
     history = history()
 
