@@ -93,7 +93,9 @@ class OpeningRuleAdmin(Recorded):
 
 @admin.register(CaisseGroupGrant)
 class CaisseGroupGrantAdmin(Recorded):
-    list_display = ["group", "content_object", "permission"]
+    """One that ended is given again by emptying its end: the history keeps both."""
+
+    list_display = ["group", "content_object", "permission", "ended_at"]
 
 
 @admin.register(User)

@@ -57,6 +57,7 @@ def answer(row: Contest, by: User, *, owner: User | None, text: str) -> None:
         known.reminded = None  # whoever takes it over is reminded in his turn
     known.owner, known.answer = owner, text.strip()
     known._history_user = actor  # type: ignore[attr-defined]
+    known._change_reason = "répondu" if known.answer else f"confié à {owner or 'personne'}"  # type: ignore[attr-defined]
     if known.answer:
         known.answered_at = timezone.now()
         trail.record(

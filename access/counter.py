@@ -141,7 +141,9 @@ def page(view: View) -> View:
 
 def served(user: User) -> QuerySet[Caisse]:
     """The funds this agent's groups serve: guardian object permissions (`serve_caisse`)."""
-    grants = CaisseGroupGrant.objects.filter(group__in=user.groups.all(), permission__codename="serve_caisse")
+    grants = CaisseGroupGrant.rights.running().filter(
+        group__in=user.groups.all(), permission__codename="serve_caisse"
+    )
     return Caisse.objects.filter(pk__in=grants.values("content_object_id"))
 
 
