@@ -15,10 +15,10 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
+from access.admin_kept import Kept, ReadOnly
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients.models import Caisse, OpeningRule, Regime
 
@@ -26,26 +26,6 @@ from patients.models import Caisse, OpeningRule, Regime
 admin.site.unregister([UserSession, EmailAddress, Authenticator])
 # The schedule comes from the settings; a task chosen by hand would run with the rights of the worker.
 admin.site.unregister([PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule])
-
-
-class Kept(ModelAdmin):
-    """Rows that are never deleted, and changed one by one."""
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_actions(self, request):
-        return {}
-
-
-class ReadOnly(Kept):
-    """Rows that a command loads."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 class Reasoned(forms.ModelForm):

@@ -6,9 +6,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
-from unfold.admin import ModelAdmin
 
 from access import contests, words
+from access.admin_kept import Kept
 from access.models import Contest, User
 from audit.trail import ActorKind
 
@@ -38,7 +38,7 @@ class Late(admin.SimpleListFilter):
 
 
 @admin.register(Contest)
-class ContestAdmin(ModelAdmin):
+class ContestAdmin(Kept):
     """Rows that the holder makes. Owner and answer are given here; an answer given is read only."""
 
     form = ContestForm
@@ -50,12 +50,6 @@ class ContestAdmin(ModelAdmin):
 
     def has_add_permission(self, request):
         return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_actions(self, request):
-        return {}
 
     def get_readonly_fields(self, request, obj=None):
         given = ["owner", "answer"] if obj is not None and obj.answered_at else []
