@@ -30,6 +30,19 @@ class Recorded(serializers.Serializer[Any]):
     number = serializers.CharField()
     state = serializers.CharField()
     due_on = serializers.DateField()
+    tell_the_holder = serializers.ListField(
+        child=serializers.CharField(), help_text="À dire au titulaire avant qu'il ne parte : ce qu'il va perdre."
+    )
+
+
+# CNIL 2016-258: what becomes unreachable is said first, whoever passes it on.
+TELL = [
+    "Une fois le dossier fermé, plus personne ne le lit, même en urgence.",
+    "Si vos directives anticipées y sont, personne ne les y trouvera plus : confiez-les aussi à un proche ou à votre "
+    "médecin.",
+    "Vous pouvez en demander d'abord une copie, en ligne, au guichet ou par lettre.",
+    "Il est gardé dix ans, puis détruit ; jusque-là vous pouvez le réactiver. Vous pouvez annuler cette demande.",
+]
 
 
 @extend_schema_view(
@@ -59,5 +72,5 @@ class ClosingView(Door):
                 entry.traced = True  # by the action itself
         except ValidationError as error:
             return Response({"detail": error.messages[0]}, 409)
-        answer = {"number": row.on_paper, "state": row.state, "due_on": row.due_on}
+        answer = {"number": row.on_paper, "state": row.state, "due_on": row.due_on, "tell_the_holder": TELL}
         return Response(Recorded(answer).data, 201)

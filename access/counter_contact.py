@@ -1,4 +1,5 @@
-"""The postal address of a holder, changed on the papers that an agent saw; and an e-mail that is hers no more.
+"""The postal address of a holder, changed on the papers that an agent saw; an e-mail that is hers no more; what she
+decides of those near to her, after her death.
 
 An e-mail or a telephone is written by its proof alone (`access.counter_online`): whoever could type one here would
 receive what is meant for her. Each change is told to the e-mail known before it.
@@ -28,6 +29,9 @@ class Contact(CounterForm):
     address = forms.CharField(label="Adresse postale", required=False, max_length=300)
     postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
     no_email = forms.BooleanField(label="L'adresse e-mail connue n'est plus la sienne : l'ôter", required=False)
+    refuses_heirs = forms.BooleanField(
+        label="Elle s'oppose à l'accès de ses proches après son décès (article L1110-4)", required=False
+    )
     identity = forms.ChoiceField(
         label="Pièce d'identité vue", choices=[("", "—"), *((paper, paper.capitalize()) for paper in PAPERS)]
     )
@@ -42,7 +46,9 @@ class Contact(CounterForm):
     )
 
     def __init__(self, patient: Patient, *args: Any, **kwargs: Any) -> None:
+        """`patient`: with its dossier."""
         initial = {name: getattr(patient, name) for name in ("address", "postal_code")}
+        initial["refuses_heirs"] = patient.dossier.refuses_heirs
         super().__init__(*args, initial=initial, **kwargs)
         if not patient.email:
             del self.fields["no_email"]
@@ -72,12 +78,14 @@ def contact(request: HttpRequest) -> HttpResponse:
     dossier = dossier_of(person) if person else None
     if person is None or dossier is None or not dossier.is_open:
         return redirect("counter_sheet" if person else "counter_find")
-    patient = Patient.objects.get(dossier=dossier)
+    patient = Patient.objects.select_related("dossier").get(dossier=dossier)
     form = Contact(patient, request.POST or None)
     by = agent_of(request).actor()
     if request.method == "POST" and form.is_valid():
-        changed = dossiers.change_contacts(dossier.pk, form.wanted, by=by, evidence=form.evidence)
-        messages.success(request, "Les coordonnées sont enregistrées." if changed else "Rien n'a changé.")
+        with transaction.atomic():
+            opposed = dossiers.oppose_heirs(dossier.pk, refuses_heirs=form.cleaned_data["refuses_heirs"], by=by)
+            changed = dossiers.change_contacts(dossier.pk, form.wanted, by=by, evidence=form.evidence)
+        messages.success(request, "C'est enregistré." if changed or opposed else "Rien n'a changé.")
         return redirect("counter_sheet")
     with transaction.atomic(durable=True):
         trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")

@@ -35,7 +35,7 @@ class Record(CounterForm):
         label="Courrier arrivé le",
         required=False,
         input_formats=["%d/%m/%Y", "%Y-%m-%d"],
-        help_text="Le délai court depuis ce jour. 31/12/2026",
+        help_text="Le délai court depuis ce jour. Par exemple 31/12/2026",
     )
     kind = forms.ChoiceField(label="Demande", choices=Kind.choices)
     about_old = forms.BooleanField(
@@ -73,7 +73,9 @@ class Record(CounterForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["said"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
-        self.fields["scan"].widget = forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"})
+        self.fields["scan"].widget = forms.FileInput(
+            attrs={"accept": ".pdf,.jpg,.jpeg,.png", "class": "border rounded p-2 w-full"}
+        )
 
     def clean_arrived(self) -> dt.datetime | None:
         day: dt.date | None = self.cleaned_data["arrived"]

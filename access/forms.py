@@ -161,6 +161,15 @@ class NewDocuments(Form):
     )
 
 
+class Heirs(Form):
+    refuses_heirs = forms.BooleanField(
+        label="Je m'oppose à ce que mes proches aient accès à mon dossier après mon décès",
+        required=False,
+        help_text="Sans cette opposition, la loi leur ouvre ce qui est nécessaire pour connaître les causes du "
+        "décès, défendre votre mémoire ou faire valoir leurs droits, jamais le dossier entier.",
+    )
+
+
 class Emergency(Form):
     """Three switches, each said in full: what is ticked is allowed."""
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from access.models import Contest, User
 from audit.trail import ActorKind
-from patients.models_requests import RUNNING, Request
+from patients import deadlines
+from patients.models_requests import RUNNING, Kind, Request
 
 log = logging.getLogger(__name__)
 BEFORE = (7, 3, 1)  # days before the deadline
 PAST = -1  # reminded that it is late: to the operator too
+REFLECTION = deadlines.of(Kind.DESTRUCTION).reflection
 MOST = 5000  # rows looked at
 
 
@@ -58,8 +60,10 @@ def due(today: dt.date, within: int = BEFORE[0]) -> list[Due]:
 
 
 def _requests(last: dt.date, today: dt.date) -> Iterator[Due]:
-    rows = Request.objects.filter(state__in=RUNNING, due_on__lte=last).order_by("due_on", "asked_at")
-    for row in rows.defer("said", "answer", "missing", "address", "extension")[:MOST]:
+    rows = Request.objects.filter(state__in=RUNNING)
+    rows = rows.filter(Q(due_on__lte=last) | Q(kind=Kind.DESTRUCTION, due_on__lte=last + REFLECTION))
+    rows = rows.defer("said", "answer", "missing", "address", "extension").order_by("due_on", "asked_at")
+    for row in (one for one in rows[:MOST] if one.answer_by <= last):
         yield Due(
             Request,
             row.dossier_id,
@@ -67,8 +71,8 @@ def _requests(last: dt.date, today: dt.date) -> Iterator[Due]:
             row.on_paper,
             row.get_kind_display(),
             row.get_state_display(),
-            row.due_on,
-            (row.due_on - today).days,
+            row.answer_by,
+            (row.answer_by - today).days,
             row.owner,
             row.owner_name,
             row.reminded,

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import directory, grants, holder, overview, profile, teams
-from access.facts import Act
+from access.facts import Act, Role
 from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
@@ -211,6 +211,7 @@ def show_profile(request: HttpRequest) -> HttpResponse:
         "patient": patient,
         "number_end": patient.ins.matricule[-3:],
         "consent": consent,
+        "is_holder": entry.facts.role is Role.HOLDER,
     }
     return render(request, "access/profile.html", context)
 

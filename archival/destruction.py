@@ -7,60 +7,60 @@ Killed anywhere, the next run goes on from what the database says.
 """
 
 import datetime as dt
+import logging
+import math
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from access.models import Representation, User
-from archival import certificates, copies, demo_clock, holds
+from archival import certificates, copies, holds
 from archival.holds_models import LegalHold
 from archival.models import Certificate, Tombstone
 from archival.purge import REACH
 from documents import contents
 from documents.models import DataKey, Document
+from patients import clocks, notices
+from patients.clocks import ClocksApart
 from patients.dossiers import is_over
 from patients.ins import keyed_hash
 from patients.models import Dossier, Notice
+from patients.models_requests import Kind, Request, State
 
-SKEW = dt.timedelta(minutes=5)
+log = logging.getLogger(__name__)
 TELLING = dt.timedelta(hours=1)
+CHUNK = 500  # keys in memory at once
 TRACES = ("audit_trace", "audit_tracehead")  # removed by a function of their owner
 
 
-class ClocksApart(Exception):
-    """This machine and the database do not agree on the time: nothing is destroyed."""
+def refuse_clocks_apart() -> dt.datetime:
+    """The earlier of this machine's clock and the database's. Raises `ClocksApart`."""
+    return clocks.believed()
 
 
-def refuse_clocks_apart() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        apart = abs(cursor.fetchone()[0] + demo_clock.avowed() - timezone.now())
-    if apart > SKEW:
-        raise ClocksApart(f"{int(apart.total_seconds())} s séparent cette machine de la base : rien n'est détruit.")
-
-
-def due(limit: int) -> Iterator[uuid.UUID]:
+def due(limit: int | None = None) -> Iterator[uuid.UUID]:
     """Begun and not ended first; then those whose last day is past in Paris, the oldest first."""
     begun = Dossier.objects.filter(state=Dossier.State.DESTROYED).values_list("pk", flat=True)
-    yield from begun[:limit]
+    yield from begun[:limit].iterator(chunk_size=CHUNK)
     # Ten years are never fewer days than these: the index leaves out the many, the rule counts the day itself.
     long_ago = timezone.now() - dt.timedelta(days=3650)
     closed = Dossier.objects.filter(state=Dossier.State.CLOSED, closed_at__lte=long_ago).order_by("closed_at")
     closed = closed.exclude(pk__in=LegalHold.objects.running().values("dossier_id"))
-    for key, closed_at in closed.values_list("pk", "closed_at")[:limit]:
+    for key, closed_at in closed.values_list("pk", "closed_at")[:limit].iterator(chunk_size=CHUNK):
         if is_over(closed_at):
             yield key
 
 
 def destroy(dossier_id: uuid.UUID) -> Certificate | None:
     """The certificate; None when it is not due (reopened meanwhile) or another run has it."""
-    refuse_clocks_apart()
-    if not _claim(dossier_id):
+    at = refuse_clocks_apart()
+    if not _claim(dossier_id, at):
         return None
     documents = list(Document.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True))
     DataKey.objects.filter(dossier_id=dossier_id).delete()
@@ -71,21 +71,35 @@ def destroy(dossier_id: uuid.UUID) -> Certificate | None:
 
 
 def _is_telling(dossier_id: uuid.UUID) -> bool:
-    """The last word to the holder, « c'est fait », leaves before her address goes; an hour, and no more, is given."""
-    since = timezone.now() - TELLING
-    waiting = Notice.objects.filter(dossier_id=dossier_id, sent_at=None, created_at__gt=since)
-    return waiting.filter(kind=Notice.Kind.REQUEST_DONE).exists()
+    """The last word to who asked for it: once the contents are gone for ever, before her address goes too.
+
+    An hour, and no more, is given to the mail, or to the letter of who has no e-mail.
+    """
+    if not _asked(dossier_id).exists():
+        return False
+    last_word = Notice.objects.filter(dossier_id=dossier_id, kind=Notice.Kind.DESTROYED)
+    if not last_word.exists():
+        notices.tell_all(dossier_id, Notice.Kind.DESTROYED)
+    return last_word.filter(sent_at=None, created_at__gt=timezone.now() - TELLING).exists()
 
 
-def _claim(dossier_id: uuid.UUID) -> bool:
-    """The point of no return, under the dossier's lock: a reactivation comes before it or not at all."""
+def _asked(dossier_id: uuid.UUID) -> QuerySet[Request]:
+    """The early destruction that was accepted and begun."""
+    return Request.objects.filter(dossier_id=dossier_id, kind=Kind.DESTRUCTION, state=State.DONE)
+
+
+def _claim(dossier_id: uuid.UUID, at: dt.datetime | None = None) -> bool:
+    """The point of no return, under the dossier's lock: a reactivation comes before it or not at all.
+
+    `at`: the earlier of the two clocks, so that none of them is past midnight alone.
+    """
     with transaction.atomic():
         rows = Dossier.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=dossier_id)
         dossier = rows.first()
         if dossier is None or dossier.is_open:
             return False
         if dossier.state == Dossier.State.CLOSED:
-            if not is_over(dossier.closed_at) or holds.keeps(dossier_id):
+            if not is_over(dossier.closed_at, at) or holds.keeps(dossier_id):
                 return False
             Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
     return True
@@ -97,7 +111,7 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         found = cursor.fetchone()
         if found is None:
             return None
-        accounts = _accounts_of_nothing_else(dossier_id)
+        accounts, reference = _accounts_of_nothing_else(dossier_id), _reference(dossier_id)
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
         leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]
@@ -110,7 +124,15 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
             user.delete()
         cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
         _, is_first = Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
-        return _certify(found[0], _ground(found[0], is_first), counts, leaves)
+        return _certify(reference, found[0], _ground(found[0], is_first), counts, leaves)
+
+
+def _reference(dossier_id: uuid.UUID) -> str:
+    """The one that the person was given when her request was accepted; else drawn here, known to nobody."""
+    told = _asked(dossier_id).values_list("certificate", flat=True).first()
+    if told and not Certificate.objects.filter(pk=told).exists():
+        return told
+    return secrets.token_hex(16)
 
 
 def _ground(closed_at: dt.datetime, is_first: bool) -> str:
@@ -134,9 +156,10 @@ def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:
     return list(users.exclude(pk__in=list(elsewhere.values_list("user_id", flat=True))))
 
 
-def _certify(closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves: list[str]) -> Certificate:
+def _certify(
+    reference: str, closed_at: dt.datetime, ground: str, counts: dict[str, int], leaves: list[str]
+) -> Certificate:
     """Days, not instants: an instant may be found again elsewhere."""
-    reference = secrets.token_hex(16)
     statement: dict[str, Any] = {
         "reference": reference,
         "ground": ground,
@@ -177,12 +200,27 @@ def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
     return destroy(dossier_id)
 
 
-def run(limit: int, progress: Callable[[int], None] = lambda count: None) -> int:
-    """One dossier after the other, `limit` at most; returns how many were destroyed."""
+def attempt(dossier_id: uuid.UUID) -> Certificate | None:
+    """One that cannot be destroyed keeps no other from it: its turn comes again. Its name is not told."""
+    try:
+        return destroy(dossier_id)
+    except ClocksApart:
+        raise
+    except Exception as error:  # noqa: BLE001 (a disk, a row that nobody foresaw: whatever it is, the others wait)
+        log.error("destruction: one dossier failed (%s)", type(error).__name__)
+        return None
+
+
+def run(
+    limit: int | None = None, seconds: float = math.inf, progress: Callable[[int], None] = lambda count: None
+) -> int:
+    """One after the other until none is due, `limit` are done or the time is over. How many were destroyed."""
     refuse_clocks_apart()
-    done = 0
-    for key in due(limit):
-        if destroy(key) is not None:
+    done, end = 0, time.monotonic() + seconds
+    for key in due():
+        if attempt(key) is not None:
             done += 1
             progress(done)
+        if done == limit or time.monotonic() > end:
+            break
     return done

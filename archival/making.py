@@ -23,8 +23,8 @@ from archival.selection import Selection
 from audit import trail
 from audit.trail import SYSTEM, Event
 from documents import keys, sandbox, vault
-from patients import notices, requests
-from patients.models import Notice
+from patients import envelopes, notices, requests
+from patients.models import Channel, Notice
 
 log = logging.getLogger(__name__)
 AGAIN = (OSError, sandbox.NotStarted)  # the machine's fault: the next round tries again
@@ -68,7 +68,7 @@ def _make(row: Copy) -> None:
         )
     progress = Progress(row, len(chosen.pieces))
     digest, size = _seal(row, chosen, progress)
-    _finish(row, chosen, digest, size)
+    _finish(row, chosen, digest, size, progress.pages)
 
 
 def _seal(row: Copy, chosen: Selection, progress: Progress) -> tuple[bytes, int]:
@@ -87,7 +87,7 @@ def _seal(row: Copy, chosen: Selection, progress: Progress) -> tuple[bytes, int]
     return digest.digest(), size
 
 
-def _finish(row: Copy, chosen: Selection, digest: bytes, size: int) -> None:
+def _finish(row: Copy, chosen: Selection, digest: bytes, size: int, pages: int) -> None:
     """Under the dossier's lock: a closing, a destruction, a right that ended meanwhile come before or after it."""
     with transaction.atomic(durable=True):
         entry = standing.of(row, Event.COPY_MADE, lock=True)
@@ -106,7 +106,9 @@ def _finish(row: Copy, chosen: Selection, digest: bytes, size: int) -> None:
         fresh.save()
         if fresh.request_id is not None:
             _told_ready(fresh)
-        if fresh.legal_id is None:
+        if fresh.kind == Copy.Kind.PAPER:
+            envelopes.ready(row.dossier_id, row.pk, pages)
+        if fresh.legal_id is None and fresh.channel != Channel.POST:  # the post brings the copy itself
             notices.tell(row.dossier_id, Notice.Kind.COPY_READY)
 
 

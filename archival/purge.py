@@ -23,6 +23,7 @@ REACH = (
     "access_representation",
     "access_dossiergrant",
     "access_careteam",
+    "patients_envelope",
     "patients_requestpaper",
     "patients_request",
     "patients_idempotentreply",

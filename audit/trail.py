@@ -126,6 +126,7 @@ class Event(StrEnum):
     EMAIL_CHANGED = "email_changed"
     STAFF_ADDED = "staff_added"
     STAFF_ENDED = "staff_ended"
+    CLOCK_AVOWED = "clock_avowed"
     TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"
@@ -134,6 +135,9 @@ class Event(StrEnum):
     COPY_FETCHED = "copy_fetched"
     COPY_DESTROYED = "copy_destroyed"
     COPY_IMPORTED = "copy_imported"
+    ENVELOPE_ASKED = "envelope_asked"
+    ENVELOPE_PRINTED = "envelope_printed"
+    ENVELOPE_HANDED = "envelope_handed"
 
 
 COLUMNS = [

@@ -75,6 +75,11 @@ def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
             "DMP_PSC_ACR doit être eidas1, ou plus : en dessous, l'identité n'est pas prouvée par deux facteurs.",
             "E017",
         ),
+        (
+            settings.PRINTER.endswith(".ToFolder"),
+            "DMP_PRINTER écrit les copies en clair dans un dossier : nommez une imprimante (patients.printing.Cups).",
+            "E023",
+        ),
         *_web_sign_in(),
     ]
     return [Error(text, id=f"dmp.{number}") for bad, text, number in refused if bad]

@@ -14,12 +14,13 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
 
+from archival import overdue
 from audit import partitions
 from dmp.celery import app
 from documents import antivirus, master_keys
+from patients import clocks
 from patients.models import Notice
 
-SKEW = dt.timedelta(minutes=5)  # beyond it no destruction is done either
 FREE = 0.10  # of the disk of the contents
 OLDEST_NOTICE = dt.timedelta(hours=1)
 BEAT_SILENT = dt.timedelta(minutes=5)
@@ -64,12 +65,11 @@ def _role() -> str:
 
 
 def _clocks() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        apart = abs(cursor.fetchone()[0] - timezone.now())
-    if apart > SKEW:
-        raise Ill(f"{int(apart.total_seconds())} s entre cette machine et la base : réglez leurs horloges")
-    return f"{apart.total_seconds():.1f} s d'écart"
+    try:
+        clocks.believed()
+    except clocks.ClocksApart as error:
+        raise Ill(f"{error} Réglez leurs horloges.") from error
+    return "à l'heure"
 
 
 def _redis() -> str:
@@ -132,6 +132,18 @@ def _antivirus() -> str:
     return "répond"
 
 
+def _overdue() -> str:
+    if late := overdue.dossiers(timezone.now()):
+        raise Ill(f"{late} dossiers devaient être détruits depuis plus de 24 heures : lancez purge, lisez le journal")
+    return "aucune en retard"
+
+
+def _holds() -> str:
+    if alone := overdue.holds(timezone.now()):
+        raise Ill(f"{alone} gels attendent un second exploitant depuis plus de sept jours : voyez holds")
+    return "aucun n'attend"
+
+
 ASKED: dict[str, Callable[[], str]] = {
     "bases": _databases,
     "tables": _migrations,
@@ -141,6 +153,8 @@ ASKED: dict[str, Callable[[], str]] = {
     "exécuteur": _worker,
     "planificateur": _beat,
     "avis": _notices,
+    "échéances": _overdue,
+    "gels": _holds,
     "disque": _disk,
     "partitions": _partitions,
     "clés": _keys,

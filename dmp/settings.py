@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
@@ -76,10 +77,11 @@ MIDDLEWARE = [
     "audit.request.RequestMiddleware",
     "access.quiet.QuietSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "dmp.pages.MethodMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access.professional_session.ProfessionalSessionMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "access.signed_out.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -166,6 +168,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind-requests": {"task": "access.tasks.remind_requests", "schedule": crontab(hour=7, minute=5)},
     "carry-out-requests": {"task": "archival.tasks.carry_out_requests", "schedule": crontab(minute="*/10")},
     "make-copies": {"task": "archival.tasks.make_copies", "schedule": 60.0},
+    "print-envelopes": {"task": "archival.tasks.print_envelopes", "schedule": 15.0},
     "destroy-ended-copies": {"task": "archival.tasks.destroy_ended_copies", "schedule": crontab(minute="*/10")},
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
@@ -263,6 +266,10 @@ INS_SERVICE = text("DMP_INS_SERVICE", "patients.insi.Demonstration" if DEMO else
 CARD_READER = text("DMP_CARD_READER", "patients.vitale.FromFile" if DEMO else "")
 CARD_FILE = text("DMP_CARD_FILE", str(BASE_DIR / "patients" / "demo" / "card.json"))
 TEXT_MESSAGES = text("DMP_TEXT_MESSAGES", "patients.text_messages.ToFiles" if DEMO else "")
+# Where sealed envelopes and the letters of who has no e-mail come out.
+PRINTER = text("DMP_PRINTER", "patients.printing.ToFolder" if DEMO else "")
+PRINTER_DIR = text("DMP_PRINTER_DIR", str(BASE_DIR / ".state" / "imprimante"))
+PRINTER_QUEUES = text("DMP_PRINTER_QUEUES")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -304,6 +311,7 @@ AUTHORISATION_DAYS = int(text("DMP_AUTHORISATION_DAYS", "365"))  # longest and d
 WITHHELD_INVITATION_DAYS = 10  # D9, article R1111-53: within two weeks, with days to spare for a mail that fails
 WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar month
 AGE_OF_MAJORITY = 18  # D11
+CLOCK_TRUST_DAYS = int(text("DMP_CLOCK_TRUST_DAYS", "3"))  # a longer silence is no more believed (patients.clocks)
 EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
 EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
 BREAK_GLASS_HOURS = 4
@@ -401,6 +409,7 @@ UNFOLD = {
     "SITE_HEADER": "Guichet DMP",
     "SITE_SYMBOL": "folder_shared",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("backoffice.css")],
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
         "primary": {

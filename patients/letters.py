@@ -6,13 +6,15 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from patients.typography import set_in_type
+
 
 def render(template: str, context: dict[str, Any]) -> bytes:
     """The PDF, kept nowhere."""
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    text = render_to_string(template, context | {"portal": settings.PORTAL_URL})
+    text = set_in_type(render_to_string(template, context | {"portal": settings.PORTAL_URL}))
     made: bytes = HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(pdf_variant="pdf/ua-1")
     return made
 

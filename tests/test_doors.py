@@ -22,6 +22,7 @@ healthz                       200/200   200/200  200/200  200/200  200/200      
 metrics                       404/404   404/404  404/404  404/404  403/403      404/404 404/404
 accessibilite/                200/200   200/200  200/200  200/200  200/200      200/200 200/200
 aide/                         200/200   200/200  200/200  200/200  200/200      200/200 200/200
+certificats/                  200/422   200/422  200/422  200/422  200/422      200/422 200/422
 mentions-legales/             200/200   200/200  200/200  200/200  200/200      200/200 200/200
 api/schema                    200/405   200/405  200/405  200/405  200/405      200/405 200/405
 api/docs                      200/405   200/405  200/405  200/405  200/405      200/405 200/405
@@ -30,6 +31,7 @@ dossiers/                     login     200/404  200/404  200/404  403/403      
 profil/                       login     200/405  200/405  404/405  403/403      403/405 403/405
 profil/coordonnees/           login     200/302  200/302  404/404  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  404/404  403/403      403/403 403/403
+profil/apres-moi/             login     200/302  404/404  404/404  403/403      403/403 403/403
 profil/nouveaux-documents/    login     200/302  200/302  404/404  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  404/404  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/404  403/403  405/403  405/403
@@ -107,7 +109,7 @@ compte/guichet/               login     login    login    login    403/403      
 compte/login/                 200/200   302/302  302/302  302/302  302/302      302/302 302/302
 compte/logout/                302/302   200/302  200/302  200/302  302/302      200/302 200/302
 compte/inactive/              200/405   200/405  200/405  200/405  403/403      200/405 200/405
-compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
+compte/signup/                302/302   302/302  302/302  302/302  403/403      302/302 302/302
 compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/sessions/              login     200/302  200/302  200/302  403/403      200/302 200/302
@@ -185,6 +187,7 @@ guichet/coordonnees/          login     login   login   login   login        302
 guichet/demandes/             login     login   login   login   login        200/200 200/200
 guichet/demandes/nouvelle/    login     login   login   login   login        302/302 302/302
 guichet/demandes/<identifier>/ login    login   login   login   login        404/404 404/404
+guichet/demandes/<identifier>/pli/ login login login login   login        404/404 404/404
 guichet/demandes/<identifier>/<name>/ login login login login   login        404/405 404/405
 guichet/acces/                login     login   login   login   login        302/302 302/302
 guichet/representants/        login     login   login   login   login        302/302 302/302

@@ -19,6 +19,7 @@ PUBLIC = {
     "metrics": "404 without the token of the supervision",
     "accessibilite/": "declaration",
     "aide/": "help",
+    "certificats/": "what remains of a destroyed dossier, for who has its reference",
     "matrice/": "what each profession reads: names nobody",
     "statistiques/": "figures by twenties: open data",
     "statistiques.": "the same, as CSV and JSON",
@@ -70,7 +71,20 @@ def test_every_template_is_used():
     sources += [path.read_text() for path in (ROOT / "templates").rglob("*.*")]
     everything = "\n".join(sources)
     names = {str(path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.*")}
-    by_convention = ("allauth/", "account/", "mfa/", "400", "403", "404", "500", "503", "admin/", "unfold/")
+    by_convention = (
+        "allauth/",
+        "account/",
+        "mfa/",
+        "400",
+        "403",
+        "404",
+        "405",
+        "500",
+        "503",
+        "admin/",
+        "simple_history/",
+        "unfold/",
+    )
     unused = {name for name in names if not name.startswith(by_convention) and name not in everything}
     assert unused == set()
 

@@ -60,7 +60,10 @@ load_settings() {
   export DMP_BACKOFFICE_URL=${DMP_BACKOFFICE_URL:-http://localhost:$BACKOFFICE_PORT}
   export DMP_MEDIA_ROOT=${DMP_MEDIA_ROOT:-$STATE/media}
   if [[ -z ${DMP_SMTP_URL:-} ]]; then export DMP_MAIL_DIR=${DMP_MAIL_DIR:-$STATE/mail}; fi
-  if [[ $DMP_DEMO == 1 ]]; then demo_issuer; fi
+  if [[ $DMP_DEMO == 1 ]]; then
+    export DMP_PRINTER_DIR=${DMP_PRINTER_DIR:-$STATE/imprimante}
+    demo_issuer
+  fi
 }
 
 # The demonstration signs its own tokens, under a name that can exist nowhere (RFC 2606).
@@ -73,7 +76,7 @@ demo_issuer() {
 make_service_places() {
   local directory
   ! as_root || own_directory "$STATE/home" 700 "$SERVICE_USER"
-  for directory in "$DMP_MEDIA_ROOT" "${DMP_MAIL_DIR:-}" "${DMP_DEMO_ISSUER_DIR:-}"; do
+  for directory in "$DMP_MEDIA_ROOT" "${DMP_MAIL_DIR:-}" "${DMP_DEMO_ISSUER_DIR:-}" "${DMP_PRINTER_DIR:-}"; do
     [[ -n $directory ]] || continue
     [[ -e $directory ]] || own_directory "$directory" 700 "$SERVICE_USER"
     as_service test -w "$directory" -a -x "$directory" ||

@@ -1,10 +1,11 @@
 """A professional passes on that the holder wants the dossier closed: recorded, told, answered by somebody else."""
 
 import pytest
+from django.core import mail
 
 from audit.models import Trace
 from audit.trail import Actor, ActorKind
-from patients import requests
+from patients import requests, tasks
 from patients.models import Dossier, Notice
 from patients.models_requests import Request
 from tests import factories as make
@@ -33,7 +34,12 @@ def test_the_request_is_recorded_and_nothing_is_closed(api, doctor, dossier):
     answer = post(api, doctor, dossier)
     row = Request.objects.get(dossier=dossier)
     assert answer.status_code == 201
-    assert answer.json() == {"number": row.on_paper, "state": "received", "due_on": str(row.due_on)}
+    said = answer.json()
+    told = " ".join(said.pop("tell_the_holder"))
+    assert said == {"number": row.on_paper, "state": "received", "due_on": str(row.due_on)}
+    assert "directives anticipées" in told and "d'abord une copie" in told
+    tasks.send_notices()
+    assert "directives anticipées" in mail.outbox[-1].body and "demandez-la maintenant" in mail.outbox[-1].body
     assert (row.kind, row.channel, row.identity) == ("closure", "professional", "formulaire signé n° 12")
     assert row.requester == dossier.patient.name
     assert Dossier.objects.get(pk=dossier.pk).is_open

@@ -138,6 +138,22 @@ def test_an_address_changes_on_papers_seen_and_nothing_else_does(client, agent, 
     assert trace.detail == told
 
 
+def test_her_opposition_to_those_near_to_her_is_written_on_her_paper_and_kept_by_another_change(
+    client, agent, holder
+):
+    known = {name: getattr(holder, name) for name in CONTACTS}
+    opposes = {"identity": "passeport", "checked": "on", "refuses_heirs": "on"}
+    assert client.post(PAGE, known | opposes | {"identity": ""}).status_code == 422
+    assert not Dossier.objects.get().refuses_heirs
+    client.post(PAGE, known | opposes)
+    assert (Dossier.objects.get().refuses_heirs, "checked" in client.get(PAGE).content.decode()) == (True, True)
+    trace = Trace.objects.get(event="emergency_changed")
+    assert (trace.actor_id, trace.detail) == (str(agent.pk), {"setting": "proches", "on": True})
+    assert not Trace.objects.filter(event="contact_changed").exists()
+    client.post(PAGE, known | opposes | {"refuses_heirs": ""})
+    assert not Dossier.objects.get().refuses_heirs
+
+
 def test_the_address_known_before_is_told_of_a_change(client, holder):
     client.post(PAGE, CONTACTS | SEEN)
     same = {name: getattr(Patient.objects.get(), name) for name in CONTACTS}

@@ -34,6 +34,7 @@ from documents.models import Document
 from fhir import ids
 from patients import request_letters, requests
 from patients.models import Caisse, InsuredPerson, OpeningRule, Patient, Regime
+from patients.models_envelopes import Envelope
 from tests import doors
 from tests import factories as make
 
@@ -150,7 +151,8 @@ def pages_of(rows):
 AT_THE_COUNTER = {
     "": 200, "personne/": 200, "ouvrir/": 200, "coordonnees/": 200, "representants/": 200, "acces/": 200,
     "verifier/": 200, "lettre/": 200, "arrivant/": 200, "demandes/": 200, "demandes/nouvelle/": 200,
-    "demandes/{request}/": 200, "demandes/{request}/recu/": 200, "numero/": 302, "carte/": 405,
+    "demandes/{request}/": 200, "demandes/{request}/recu/": 200, "demandes/{request}/pli/": 200, "numero/": 302,
+    "carte/": 405,
 }  # fmt: skip
 ENDS = ("logout", "password_change", "login")  # what would end the session, or is tried where accounts are
 
@@ -181,6 +183,7 @@ def test_no_address_shows_a_clinical_word_to_an_agent(desk, settings):
     asked = requests.Asked(kind="rectification", channel="web", requester="X", identity="session", said=FREE)
     row = requests.ask(cast.dossier.pk, asked, by=make.holder(cast.dossier).actor)
     assert WORDS.search(render_to_string(*request_letters.page(row, "recu"))) is None
+    Envelope.objects.create(dossier=cast.dossier, request=row, copy_id=make.uuid7())
     rows = rows_of(cast)
     client.raise_request_exception = False
     told, wrong, free, shown = [], [], set(), 0

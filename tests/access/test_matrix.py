@@ -151,3 +151,8 @@ def test_a_profession_that_is_not_in_the_matrix_shows_none(client, code_tables, 
 
 def test_without_a_matrix_the_page_says_that_nobody_reads(client, db):
     assert "Aucune matrice" in client.get("/matrice/").content.decode()
+
+
+def test_a_file_that_is_not_there_is_said_without_a_traceback(tmp_path):
+    with pytest.raises(CommandError, match="Rien n'a été chargé"):
+        call_command("load_matrix", str(tmp_path / "absent.csv"), "--name", "essai", "--source", "essai")

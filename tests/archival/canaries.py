@@ -8,7 +8,7 @@ import json
 import uuid
 
 from django.apps import apps
-from django.db import Error, models, transaction
+from django.db import Error, connection, models, transaction
 from django.utils import timezone
 
 from access.facts import Act
@@ -104,6 +104,8 @@ for model in apps.get_models():
                     model._base_manager.filter(dossier_id=dossier.pk).update(**{field.name: mark()})
             except Error:
                 continue
+with connection.cursor() as cursor:
+    cursor.execute("SET dmp.any_clock = 'on'")  # else the database dates a closing by its own hour
 Dossier.objects.filter(pk=dossier.pk).update(
     state="closed", closed_at=timezone.now() - dt.timedelta(days=4100), closure="DEMANDE_TITULAIRE"
 )

@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -22,6 +23,9 @@ from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind, Event
 from documents import contents
 from documents.models import Result
+from documents.vault import SEGMENT
+from patients import dossiers
+from patients.models import Dossier
 from tests import factories as make
 from tests.archival import laid
 
@@ -210,6 +214,19 @@ def test_a_closing_destroys_the_copies_of_the_page(ground, django_capture_on_com
     with django_capture_on_commit_callbacks(execute=True):
         assert copies.destroy_ended() == 1
     assert not copies.store().exists(row.pk)
+
+
+def test_a_copy_that_is_leaving_stops_at_the_segment_where_the_dossier_closes(ground):
+    """As a document does (`documents.leaving`): 64 KiB later, and no more."""
+    dossier = laid.dossier()
+    laid.lay(dossier, content=os.urandom(500_000).hex().encode())
+    row = laid.made(laid.ask(dossier))
+    assert row.size > 6 * SEGMENT
+    leaving = copies.give(row, by=laid.HOLDER)
+    assert len(next(leaving)) == SEGMENT
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=laid.HOLDER)
+    with pytest.raises(copies.Gone):
+        next(leaving)
 
 
 def test_a_destruction_takes_the_files_of_copies_with_it(ground):

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, day: dt.date | None, check: bool, **options: Any) -> None:
         try:
             readable = matrix.read(file)
-        except matrix.WrongMatrix as error:
+        except (OSError, UnicodeDecodeError, matrix.WrongMatrix) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         self.tell(readable)
         if check:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if not apply:
             self.stdout.write(f"{len(found)} dossiers à détruire (relancez avec --apply).")
             return
-        act = destruction.destroy_again if tombstones else destruction.destroy
+        act = destruction.destroy_again if tombstones else destruction.attempt
         done = 0
         with Progress(
             TextColumn("dossiers"), MofNCompleteColumn(), transient=True, disable=not sys.stdout.isatty()
@@ -42,7 +42,9 @@ class Command(BaseCommand):
                     done += 1
                     self._write(certificate, certificates)
                 bar.advance(task)
-        self.stdout.write(f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage.")
+        self.stdout.write(
+            f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage (journal, health)."
+        )
 
     def _write(self, certificate: Certificate, folder: Path | None) -> None:
         if folder is not None:

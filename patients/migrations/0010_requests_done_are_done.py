@@ -23,15 +23,18 @@ CREATE CONSTRAINT TRIGGER patients_request_is_so AFTER UPDATE OF state ON patien
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION patients_request_is_so()"""
 UNDO = ["DROP TRIGGER patients_request_is_so ON patients_request", "DROP FUNCTION patients_request_is_so()"]
-# Those of before were done by a person who had the copy in hand.
+# Those of before were done by a person who had the copy in hand; an envelope with pages has its copy.
 BEFORE = """
-UPDATE patients_request SET prepared_at = done_at WHERE kind IN ('copy', 'heirs') AND state = 'done'"""
+UPDATE patients_request SET prepared_at = done_at WHERE kind IN ('copy', 'heirs') AND state = 'done';
+UPDATE patients_request SET prepared_at = patients_envelope.made_at FROM patients_envelope
+WHERE patients_envelope.dossier_id = patients_request.dossier_id AND patients_envelope.request_id = patients_request.id
+AND patients_request.state = 'accepted' AND patients_envelope.pages IS NOT NULL"""
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0007_lifecycle'),
+        ('patients', '0009_sealed_envelopes'),
     ]
 
     operations = [
