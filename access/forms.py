@@ -101,8 +101,8 @@ class Until(Form):
         return durations.end_of(chosen)
 
 
-class Authorisation(Until):
-    """Until when, and how much."""
+class HowMuch(Form):
+    """Everything his profession reads, some families of documents, or emergencies only (features S39, S42)."""
 
     extent = forms.ChoiceField(
         label="Que peut-il voir ?",
@@ -123,11 +123,20 @@ class Authorisation(Until):
     )
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        data: dict[str, Any] = super().clean() or {}
         data["extent"] = data.get("extent") or DossierGrant.Extent.GENERAL
         if data["extent"] == DossierGrant.Extent.LIMITED and not data.get("families"):
             self.add_error("families", "Cochez au moins une famille de documents.")
         return data
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What `grants.authorise` takes."""
+        return {name: self.cleaned_data[name] for name in ("extent", "families")}
+
+
+class Authorisation(HowMuch, Until):
+    """Until when, and how much."""
 
 
 class Contacts(Form):

@@ -26,7 +26,7 @@ from patients import envelopes
 from patients.models import Channel, Dossier
 
 DAYS = 8  # R1111-1: the delay of a copy; as long is it kept
-MOST = 3  # of one dossier at once, whoever asked
+MOST = 3  # of one dossier at once, for one who asks: nobody learns how many others have
 TRIES = 3
 SILENCE = dt.timedelta(minutes=10)  # a worker that says nothing for so long is dead
 
@@ -86,9 +86,10 @@ def _not_too_many(row: Copy) -> None:
     same = [one for one in kept if one.is_under_way and (one.kind, one.asker_id) == (row.kind, row.asker_id)]
     if same and row.legal_id is None:
         raise ValidationError("Cette copie est déjà en préparation.", code="known")
-    if len(kept) >= MOST and row.channel == Channel.WEB:
+    own = [one for one in kept if one.asker_id == row.asker_id]
+    if len(own) >= MOST and row.channel == Channel.WEB:
         raise ValidationError(
-            f"{MOST} copies de ce dossier existent déjà. Détruisez-en une pour en demander une autre.", code="most"
+            f"Vous avez déjà {MOST} copies de ce dossier. Détruisez-en une pour en demander une autre.", code="most"
         )
 
 
@@ -170,14 +171,6 @@ def destroy(row: Copy, *, by: Actor, why: str) -> None:
         transaction.on_commit(lambda: store().delete(row.pk))
 
 
-def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
-    """Every copy of a dossier: at its closing, before its destruction."""
-    rows = list(Copy.objects.kept().filter(dossier_id=dossier_id))
-    for row in rows:
-        destroy(row, by=by, why=why)
-    return len(rows)
-
-
 def forget(dossier_id: uuid.UUID) -> None:
     """The files alone, of a dossier whose rows and key go: its destruction calls this. May run twice."""
     for name in Copy.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True):
@@ -244,6 +237,7 @@ def claim(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> Copy | None:
 
 
 def fail(row: Copy, ground: str) -> None:
+    """Raises `Gone`: it went with its dossier meanwhile."""
     with transaction.atomic():
         fresh = locked(row)
         if not fresh.is_under_way:

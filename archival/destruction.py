@@ -1,8 +1,9 @@
 """Destroying a dossier ten years after its closing (articles L1111-18, R1111-36; D13 to D16).
 
-In this order, each step safe to do again: the dossier is marked destroyed, from when nobody finds it; its data key
-goes, from when no copy of its contents opens, in any backup; its files; then in one transaction its rows, its
-histories, its traces, the accounts that served nothing else, against a certificate without identity and a tombstone.
+In this order, each step safe to do again: the dossier is marked destroyed, from when nobody finds it; its tombstone
+is laid outside every backup, from when none brings it back; its data key goes, from when no copy of its contents
+opens; its files; then in one transaction its rows, its
+histories, its traces, the accounts that served nothing else, against a certificate without identity.
 Killed anywhere, the next run goes on from what the database says.
 """
 
@@ -19,24 +20,23 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from access import open_sessions
 from access.models import Representation, User
-from archival import certificates, copies, holds
+from archival import certificates, copies, holds, tombstones
 from archival.holds_models import LegalHold
 from archival.models import Certificate, Tombstone
-from archival.purge import REACH
+from archival.purge import REACH, TRACES, empty
 from documents import contents
 from documents.models import DataKey, Document
-from patients import clocks, notices
+from patients import clocks, letters, notices
 from patients.clocks import ClocksApart
 from patients.dossiers import is_over
-from patients.ins import keyed_hash
-from patients.models import Dossier, Notice
+from patients.models import Dossier, IdentityIndex, Notice, OpeningRequest
 from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
 TELLING = dt.timedelta(hours=1)
 CHUNK = 500  # keys in memory at once
-TRACES = ("audit_trace", "audit_tracehead")  # removed by a function of their owner
 
 
 def refuse_clocks_apart() -> dt.datetime:
@@ -60,14 +60,31 @@ def due(limit: int | None = None) -> Iterator[uuid.UUID]:
 def destroy(dossier_id: uuid.UUID) -> Certificate | None:
     """The certificate; None when it is not due (reopened meanwhile) or another run has it."""
     at = refuse_clocks_apart()
-    if not _claim(dossier_id, at):
-        return None
+    return end(dossier_id) if _claim(dossier_id, at) else None
+
+
+def end(dossier_id: uuid.UUID) -> Certificate | None:
+    """Of one marked destroyed, from where the last run stopped. None: another run has it, or it tells first."""
+    tombstones.lay(dossier_id)
     documents = list(Document.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True))
     DataKey.objects.filter(dossier_id=dossier_id).delete()
     for document_id in documents:
         contents.store().delete(document_id)
     copies.forget(dossier_id)
+    for name in _letters_of(dossier_id):
+        letters.forget(name)
     return None if _is_telling(dossier_id) else _forget(dossier_id)
+
+
+def _letters_of(dossier_id: uuid.UUID) -> list[str]:
+    """How the names begin of letters to this person, and to who acted in this dossier and no other."""
+    asked = OpeningRequest.objects.filter(insured_id__in=_lookups(dossier_id)).values_list("pk", flat=True)
+    return [f"acces-{user.pk.hex}" for user in _accounts_of_nothing_else(dossier_id)] + [str(key) for key in asked]
+
+
+def _lookups(dossier_id: uuid.UUID) -> list[bytes]:
+    """The keyed hashes of the number of the person: what the insured register knows her by."""
+    return [bytes(key) for key in IdentityIndex.objects.filter(dossier_id=dossier_id).values_list("pk", flat=True)]
 
 
 def _is_telling(dossier_id: uuid.UUID) -> bool:
@@ -112,19 +129,21 @@ def _forget(dossier_id: uuid.UUID) -> Certificate | None:
         if found is None:
             return None
         accounts, reference = _accounts_of_nothing_else(dossier_id), _reference(dossier_id)
+        open_sessions.forget(accounts)
+        OpeningRequest.objects.filter(insured_id__in=_lookups(dossier_id)).delete()
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        # D15: the traces go, their digests stay in the certificate, so that a sealed log stays provable.
         cursor.execute("SELECT seq, leaf FROM audit_forget_dossier(%s) ORDER BY seq", [dossier_id])
         leaves = [bytes(leaf).hex() for _, leaf in cursor.fetchall()]
         counts = {"audit_trace": len(leaves)}
         for table in REACH:
             if table not in TRACES:
-                counts[table] = _empty(cursor, table, dossier_id)
+                counts[table] = empty(cursor, table, dossier_id)
         keys = [user.pk for user in accounts]  # deleted, a row forgets its key
         for user in accounts:
             user.delete()
         cursor.execute("DELETE FROM access_historicaluser WHERE id = ANY(%s)", [keys])  # the deletion wrote one
-        _, is_first = Tombstone.objects.get_or_create(mark=mark_of(dossier_id))
-        return _certify(reference, found[0], _ground(found[0], is_first), counts, leaves)
+        return _certify(reference, found[0], _ground(dossier_id, found[0]), counts, leaves)
 
 
 def _reference(dossier_id: uuid.UUID) -> str:
@@ -135,17 +154,11 @@ def _reference(dossier_id: uuid.UUID) -> str:
     return secrets.token_hex(16)
 
 
-def _ground(closed_at: dt.datetime, is_first: bool) -> str:
+def _ground(dossier_id: uuid.UUID, closed_at: dt.datetime) -> str:
     """Why: its ten years are over, the person asked for it, or a backup had brought it back."""
-    if not is_first:
+    if Tombstone.objects.filter(mark=tombstones.mark_of(dossier_id), came_back=True).exists():
         return "restored"
     return "term" if is_over(closed_at) else "asked"
-
-
-def _empty(cursor: Any, table: str, dossier_id: uuid.UUID) -> int:
-    column = "id" if table in ("patients_dossier", "patients_historicaldossier") else "dossier_id"
-    cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [dossier_id])  # noqa: S608 (constant names)
-    return int(cursor.rowcount)
 
 
 def _accounts_of_nothing_else(dossier_id: uuid.UUID) -> list[User]:
@@ -172,34 +185,6 @@ def _certify(
     return Certificate.objects.create(reference=reference, statement=text, signature=signature)
 
 
-# -- what a restored backup brings back ---------------------------------------------------------------------
-def mark_of(dossier_id: uuid.UUID) -> bytes:
-    return keyed_hash(b"tombstone", dossier_id.hex)
-
-
-def come_back() -> Iterator[uuid.UUID]:
-    """Dossiers of this database that were destroyed once: an older backup was restored."""
-    if not Tombstone.objects.exists():
-        return
-    marks = {bytes(mark) for mark in Tombstone.objects.values_list("mark", flat=True)}
-    for key in Dossier.objects.values_list("pk", flat=True).iterator(chunk_size=2000):
-        if mark_of(key) in marks:
-            yield key
-
-
-def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
-    """Whatever its state says: it had been destroyed."""
-    refuse_clocks_apart()
-    now = timezone.now()
-    with transaction.atomic():
-        row = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
-        if row.is_open:
-            Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.CLOSED, closed_at=now)
-        LegalHold.objects.filter(dossier_id=dossier_id).delete()  # lifted since that backup, or it had not gone
-        Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
-    return destroy(dossier_id)
-
-
 def attempt(dossier_id: uuid.UUID) -> Certificate | None:
     """One that cannot be destroyed keeps no other from it: its turn comes again. Its name is not told."""
     try:
@@ -216,11 +201,11 @@ def run(
 ) -> int:
     """One after the other until none is due, `limit` are done or the time is over. How many were destroyed."""
     refuse_clocks_apart()
-    done, end = 0, time.monotonic() + seconds
+    done, until = 0, time.monotonic() + seconds
     for key in due():
         if attempt(key) is not None:
             done += 1
             progress(done)
-        if done == limit or time.monotonic() > end:
+        if done == limit or time.monotonic() > until:
             break
     return done

@@ -36,9 +36,14 @@ def make(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> None:
     if row is None:
         return
     try:
-        _make(row)
+        _make_or_say_why(row)
     except (Stopped, copies.Gone):
         copies.store().delete(row.pk)
+
+
+def _make_or_say_why(row: Copy) -> None:
+    try:
+        _make(row)
     except gate.Refused as refusal:
         copies.fail(row, refusal.decision.ground)
     except gate.Absent:

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from archival import carry_out, copies, destruction, envelopes, making, requested_copies
+from archival import carry_out, copies, destruction, envelopes, making, requested_copies, sweep
 from patients import clocks
 
 MOST = 50 * 60.0  # seconds of one run
@@ -49,6 +49,14 @@ def destroy_ended_copies() -> int:
     count = copies.destroy_ended() + envelopes.destroy_handed()
     copies.sweep(time.time())
     return count
+
+
+@shared_task
+def sweep_what_is_left() -> None:
+    """Every night: what of a destroyed dossier is there again, or still. Logs counts."""
+    found = sweep.run()
+    level = logging.ERROR if found.unknown else logging.INFO
+    log.log(level, "left of destroyed dossiers: %d swept, %d unknown", found.swept, found.unknown)
 
 
 @shared_task

@@ -44,6 +44,18 @@ def authorities_are_readable(app_configs: Any, **options: Any) -> list[Error]:
     return errors
 
 
+@register(Tags.security)
+def no_backup_holds_the_journal(app_configs: Any, **options: Any) -> list[Error]:
+    """Restored with the contents it would have forgotten what was destroyed since."""
+    root = Path(settings.MEDIA_ROOT).resolve()
+    if all(path.is_absolute() and not path.resolve().is_relative_to(root) for path in settings.TOMBSTONES):
+        return []
+    text = (
+        "DMP_TOMBSTONES : des chemins absolus, hors de DMP_MEDIA_ROOT, qu'une sauvegarde ferait revenir en arrière."
+    )
+    return [Error(text, id="dmp.E024")]
+
+
 @register(Tags.security, deploy=True)
 def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
     refused = [

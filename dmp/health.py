@@ -14,7 +14,8 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
 
-from archival import overdue
+from archival import overdue, tombstones
+from archival.models import Sweep
 from audit import partitions
 from dmp.celery import app
 from documents import antivirus, master_keys
@@ -25,6 +26,7 @@ FREE = 0.10  # of the disk of the contents
 OLDEST_NOTICE = dt.timedelta(hours=1)
 BEAT_SILENT = dt.timedelta(minutes=5)
 MONTHS_AHEAD = 2
+SWEEP_SILENT = dt.timedelta(days=2)  # it is done every night
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,26 @@ def _antivirus() -> str:
     return "répond"
 
 
+def _destroyed() -> str:
+    """A dossier destroyed once is back as long as the journals say more than the database (docs/adr/0010)."""
+    if back := len(tombstones.unknown()):
+        raise Ill(f"{back} destructions que cette base a oubliées, une sauvegarde est revenue : lancez destroy_again")
+    if count := tombstones.lacking():
+        raise Ill(f"{count} destructions manquent au journal : remettez sa copie, ou lancez destroy_again")
+    return f"à jour, en {len(settings.TOMBSTONES)} exemplaires" if len(settings.TOMBSTONES) > 1 else "à jour"
+
+
+def _left() -> str:
+    last = Sweep.objects.first()
+    if last is None:
+        return "pas encore cherchés"
+    if timezone.now() - last.at > SWEEP_SILENT:
+        raise Ill("pas cherchés depuis deux jours : voyez le planificateur et les journaux")
+    if last.unknown:
+        raise Ill(f"{last.unknown} dossiers absents et jamais détruits ont encore une clé ou des lignes : gardez-les")
+    return f"aucun ({last.swept} balayés la dernière nuit)" if last.swept else "aucun"
+
+
 def _overdue() -> str:
     if late := overdue.dossiers(timezone.now()):
         raise Ill(f"{late} dossiers devaient être détruits depuis plus de 24 heures : lancez purge, lisez le journal")
@@ -159,6 +181,8 @@ ASKED: dict[str, Callable[[], str]] = {
     "partitions": _partitions,
     "clés": _keys,
     "antivirus": _antivirus,
+    "destructions": _destroyed,
+    "restes": _left,
 }
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 

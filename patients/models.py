@@ -352,6 +352,7 @@ class Notice(DossierScoped):
         DOCUMENT_ADDED = "document_added", "Un document a été ajouté à votre dossier"
         ACCESS = "access", "Votre dossier a été consulté"
         ACCESS_GRANTED = "access_granted", "Un professionnel peut consulter votre dossier"
+        TREATING_NAMED = "treating_named", "Un médecin s'est enregistré comme votre médecin traitant"
         CONSENT_ASKED = "consent_asked", "Un professionnel demande votre accord"
         EMERGENCY = "emergency", "Votre dossier a été ouvert en urgence"
         NEWS = "news", "Votre dossier a été mis à jour : parlez-en avec votre médecin"  # R1111-53, within two weeks

@@ -63,11 +63,12 @@ representatives: Callable[[uuid.UUID], Iterable[str]] = _nobody
 
 def tell_all(dossier_id: uuid.UUID, kind: Notice.Kind, *, by_post: bool = True) -> None:
     """What changes the whole dossier: its holder, and each who speaks for her. One of two parents did it: the other
-    learns it while it can be undone."""
-    tell(dossier_id, kind, by_post=by_post)
+    learns it while it can be undone. A letter only where nobody has an e-mail."""
+    speaking = set(representatives(dossier_id))
+    tell(dossier_id, kind, by_post=by_post and not speaking)
     unsent = Notice.objects.filter(dossier_id=dossier_id, kind=kind, sent_at=None)
     holders = Patient.objects.filter(dossier_id=dossier_id).values_list("email", flat=True)
-    others = set(representatives(dossier_id)) - {*unsent.values_list("email", flat=True), *holders}
+    others = speaking - {*unsent.values_list("email", flat=True), *holders}
     Notice.objects.bulk_create(Notice(dossier_id=dossier_id, kind=kind, email=one) for one in sorted(others))
 
 

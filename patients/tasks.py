@@ -84,3 +84,9 @@ def write_opening_letter(request_id: str) -> None:
         return
     code = codes.on_paper(online.make_letter_code(request))
     letters.write(str(request.pk), "pdf/opening_letter.html", {"person": request.insured, "code": code})
+
+
+@shared_task
+def forget_what_ended() -> tuple[int, int]:
+    """Every night: openings that ended, letters that were posted long ago."""
+    return online.forget_ended(), letters.forget_old()

@@ -70,6 +70,7 @@ def _one_dossier() -> Iterator[None]:
 def _own_places(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Contents, mails and counters of a test stay with it."""
     settings.MEDIA_ROOT, settings.PRINTER_DIR = tmp_path_factory.mktemp("media"), tmp_path_factory.mktemp("printer")
+    settings.TOMBSTONES = [tmp_path_factory.mktemp("tombstones") / "journal"]
     # Counters too: emptying the cache would empty that of the tests that run beside this one.
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": uuid.uuid4().hex}}
     yield

@@ -95,7 +95,8 @@ def test_it_goes_where_she_said_to_answer(jeanne, printer):
     row = requests.accept(jeanne.pk, row.pk, "Oui.", by=AGENT)
     notices.tell(jeanne.pk, Notice.Kind.DESTRUCTION_NEAR)
     tasks.send_notices()
-    ((_, _, text),) = printer
+    ((_, _, closed), (_, _, text)) = sorted(printer, key=lambda one: "changé d'avis" in one[2])
+    assert "fermé" in closed
     for words in ("Paul AUBERT, tuteur", "9 quai Neuf", row.on_paper, row.certificate_on_paper, "changé d'avis"):
         assert words in text, words
 

@@ -12,7 +12,8 @@ from access.models import MatrixVersion
 class Command(BaseCommand):
     help = (
         "Charge une version de la matrice d'habilitation (article R1111-46) : un CSV d'une ligne par cellule "
-        "(field_code_profession, field_type_de_document.field_code_loinc, field_consultation_document). "
+        "(field_code_profession, field_code_categorie_document, field_type_de_document.field_code_loinc, "
+        "field_consultation_document) ; sans type, la ligne vaut pour sa catégorie. "
         "Elle s'applique d'elle-même à sa date ; celles d'avant restent, pour expliquer les accès passés."
     )
 

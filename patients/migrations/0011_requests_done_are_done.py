@@ -34,7 +34,7 @@ AND patients_request.state = 'accepted' AND patients_envelope.pages IS NOT NULL"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0009_sealed_envelopes'),
+        ('patients', '0010_treating_doctor_notice'),
     ]
 
     operations = [
