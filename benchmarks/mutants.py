@@ -4,7 +4,7 @@ mutmut makes the mutants and learns which tests enter each function. Then one py
 databases and closes them (a connection does not survive a fork), and forks a child a mutant: a copy of the
 databases, the tests that enter the changed function, the closest first, until one fails. A survivor met them all.
 
-    python benchmarks/mutants.py prepare    some fifteen minutes; then the tests that are new only
+    python benchmarks/mutants.py prepare    some minutes; then the tests that are new only
     python benchmarks/mutants.py run [--sample 300] [--seed 3] [--only access.policy.]   1 under 95 %
 
 In the environment of the tests (variables DMP_*). Sentences for people are counted apart: one that is reworded
