@@ -40,7 +40,9 @@ class CareLine(DossierScoped):
         TRANSPORT = "transport", "transport"
         OTHER = "autre", "autre soin"
 
-    dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="care_lines", verbose_name="dossier")
+    dossier = models.ForeignKey(  # the indexes below begin with it
+        Dossier, models.DO_NOTHING, related_name="care_lines", verbose_name="dossier", db_index=False
+    )
     source = models.CharField("organisme", max_length=20)
     line = models.CharField("numéro de ligne chez l'organisme", max_length=40)
     version = models.PositiveIntegerField("version")

@@ -36,9 +36,9 @@ class Busy(Exception):
 
 
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS feed_staging (
-    number bigint, lookup bytea, source text, line text, version int, cancelled boolean, care_date date,
-    paid_date date, kind text, act text, label text, quantity int, provider text, amount int, reimbursed int,
-    protected boolean) ON COMMIT DELETE ROWS;
+    number bigint, key uuid, lookup bytea, source text, line text, version int,
+    cancelled boolean, care_date date, paid_date date, kind text, act text, label text, quantity int, provider text,
+    amount int, reimbursed int, protected boolean) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS feed_person (lookup bytea, dossier_id uuid) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS feed_known (
     lookup bytea, dossier_id uuid, state text, birth_date date, email text) ON COMMIT DELETE ROWS"""
@@ -68,11 +68,11 @@ _TOLD = ("care_date", "paid_date", "kind", "act", "label", "quantity", "provider
 _EMPTY = {"act": "''", "label": "''", "provider": "''", "quantity": "0", "amount": "0", "reimbursed": "0"}
 _SAID = ", ".join(f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END" if one in _EMPTY else one for one in _TOLD)
 _MERGE = f"""WITH latest AS (
-    SELECT DISTINCT ON (dossier_id, source, line) * FROM feed_fate WHERE fate = 'kept'
-    ORDER BY dossier_id, source, line, version DESC, number DESC),
+    SELECT DISTINCT ON (dossier_id, source COLLATE "C", line COLLATE "C") * FROM feed_fate WHERE fate = 'kept'
+    ORDER BY dossier_id, source COLLATE "C", line COLLATE "C", version DESC, number DESC),
 merged AS (
     INSERT INTO documents_careline AS known (id, dossier_id, source, line, version, cancelled, {", ".join(_TOLD)})
-    SELECT {UUID7}, dossier_id, source, line, version, cancelled, {_SAID} FROM latest
+    SELECT key, dossier_id, source, line, version, cancelled, {_SAID} FROM latest
     ON CONFLICT (dossier_id, source, line) DO UPDATE SET version = excluded.version,
         cancelled = excluded.cancelled, {", ".join(f"{one} = excluded.{one}" for one in _TOLD)}
     WHERE known.version < excluded.version

@@ -8,12 +8,14 @@ import csv
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import gt
+from functools import lru_cache
+from operator import gt, itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
+from audit.scoped import uuid7s
 from documents.care_lines import CareLine
 from patients.ins import OID_NIR, OIDS, Ins
 
@@ -24,8 +26,9 @@ OPTIONAL = ("oid", "annulation", "acte", "libelle", "quantite", "praticien", "pr
 COLUMNS = (*REQUIRED, *OPTIONAL)
 KINDS = frozenset(CareLine.Kind.values)
 LENGTHS = (20, 40, 20, 200, 200)  # organisme, ligne, acte, libelle, praticien
+FLAGS = {"": "0", "0": "0", "1": "1"}
 MOST = 2_000_000_000  # centimes: what the column holds
-KNOWN = 200_000  # numbers remembered at once: files are sorted by person
+KNOWN = 20_000  # numbers remembered at once: files are sorted by person
 CHUNK = 8_000_000  # bytes
 
 
@@ -55,7 +58,6 @@ class Reader:
         if path.suffix not in (".csv", ".ndjson"):
             raise WrongFile("Le nom du fichier finit par .csv ou .ndjson.")
         self._lookups: dict[tuple[str, str], str] = {}
-        self._places: list[int | None] = []
 
     def chunks(self, offset: int = 0, number: int = 0) -> Iterator[Chunk]:
         """`offset` and `number`: the bytes and the lines of data already read. Raises `WrongFile`."""
@@ -66,9 +68,9 @@ class Reader:
                 file.seek(offset)
             while lines := file.readlines(CHUNK):
                 chunk = Chunk(lines=len(lines), offset=file.tell())
-                for place, line in enumerate(lines, number + 1):
+                for place, (key, line) in enumerate(zip(uuid7s(len(lines)), lines, strict=True), number + 1):
                     try:
-                        chunk.rows.append(self._row(place, line))
+                        chunk.rows.append(f"{place}\t{key}\t{self._row(line)}")
                     except Wrong as error:
                         chunk.rejected.append((place, str(error)))
                 number += len(lines)
@@ -82,13 +84,14 @@ class Reader:
         if missing := [name for name in REQUIRED if name not in names]:
             raise WrongFile(f"Colonnes absentes de l'en-tête : {', '.join(missing)}.")
         self._width = len(names)
-        self._places = [names.index(name) if name in names else None for name in COLUMNS]
+        # A column that is not there reads the empty cell set after the last.
+        self._pick = itemgetter(*(names.index(name) if name in names else self._width for name in COLUMNS))
 
-    def _row(self, number: int, line: bytes) -> str:
+    def _row(self, line: bytes) -> str:
         cells = self._from_json(line) if self.json else self._from_csv(line)
-        return _checked(number, cells, self._lookup(cells[3], cells[9] or OID_NIR))
+        return _checked(cells, self._lookup(cells[3], cells[9] or OID_NIR))
 
-    def _from_csv(self, line: bytes) -> list[str]:
+    def _from_csv(self, line: bytes) -> Sequence[str]:
         try:
             text = line.decode().rstrip("\r\n")
             cells = text.split(";") if '"' not in text else next(csv.reader([text], delimiter=";", strict=True))
@@ -96,9 +99,9 @@ class Reader:
             raise Wrong("La ligne ne se lit pas (UTF-8, guillemets).") from error
         if len(cells) != self._width:
             raise Wrong("La ligne n'a pas le nombre de colonnes de l'en-tête.")
-        return ["" if place is None else cells[place] for place in self._places]
+        return self._pick([*cells, ""])
 
-    def _from_json(self, line: bytes) -> list[str]:
+    def _from_json(self, line: bytes) -> Sequence[str]:
         try:
             said = orjson.loads(line)
         except orjson.JSONDecodeError as error:
@@ -130,8 +133,8 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _checked(number: int, cells: Sequence[str], lookup: str) -> str:
-    """One line of COPY's text format. Raises `Wrong`."""
+def _checked(cells: Sequence[str], lookup: str) -> str:
+    """One line of COPY's text format, without its first columns. Raises `Wrong`."""
     source, line, version, _, care, paid, kind, amount, reimbursed, _, cancelled, act, label, *rest = cells
     quantity, provider, protected = rest
     if not source or not line:
@@ -141,19 +144,23 @@ def _checked(number: int, cells: Sequence[str], lookup: str) -> str:
         raise Wrong("Un texte est trop long, ou a des caractères qui ne s'écrivent pas.")
     if kind not in KINDS:
         raise Wrong("La nature n'est pas une de celles de la notice.")
-    if (cancelled or "0") not in "01" or (protected or "0") not in "01":
+    if cancelled not in FLAGS or protected not in FLAGS:
         raise Wrong("« annulation » et « protege » valent 0 ou 1.")
     values = (
-        source, line, _whole(version, 1), cancelled or "0", _day(care), _day(paid), kind, act, label,
+        source, line, _whole(version, 1), FLAGS[cancelled], _day(care), _day(paid), kind, act, label,
         _whole(quantity or "1", 0, 32_767), provider, _whole(amount, -MOST), _whole(reimbursed, -MOST),
-        protected or "0",
+        FLAGS[protected],
     )  # fmt: skip
     row = "\t".join(values)
     if "\\" in row:  # COPY's escape
         row = row.replace("\\", "\\\\")
-    return f"{number}\t\\\\x{lookup}\t{row}"
+    return f"\\\\x{lookup}\t{row}"
 
 
+# Days, quantities and amounts come again and again.
+
+
+@lru_cache(KNOWN)
 def _whole(text: str, least: int, most: int = MOST) -> str:
     try:
         value = int(text)
@@ -164,6 +171,7 @@ def _whole(text: str, least: int, most: int = MOST) -> str:
     return str(value)
 
 
+@lru_cache(KNOWN)
 def _day(text: str) -> str:
     try:
         day = dt.date.fromisoformat(text)

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import uuid
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -81,6 +82,22 @@ def test_both_forms_say_the_same(dossier, write):
     feed.feed(write(said(dossier, ligne=2) | {"montant": 3000}, name="a.ndjson"))
     one, two = CareLine.objects.order_by("line").values("kind", "act", "label", "amount", "reimbursed", "provider")
     assert one == two
+
+
+def test_the_keys_of_the_lines_are_ordered_by_time_and_each_its_own(dossier, write):
+    feed.feed(write(*(said(dossier, ligne=number) for number in range(50))))
+    keys = list(CareLine.objects.values_list("id", flat=True))
+    assert len(set(keys)) == 50
+    assert {(key.version, key.variant) for key in keys} == {(7, uuid.RFC_4122)}
+    assert {key.int >> 80 for key in keys} == {int(NOON.timestamp() * 1000)}
+
+
+@pytest.mark.parametrize("flag", ["01", "2", "oui", " "])
+def test_a_flag_that_is_neither_nought_nor_one_refuses_its_line_alone(dossier, write, flag):
+    run = feed.feed(
+        write(said(dossier, annulation=flag), said(dossier, ligne=2, protege=flag), said(dossier, ligne=3))
+    )
+    assert (run.rejected, shown()) == (2, [("3", 1, 3000)])
 
 
 def test_the_same_file_again_changes_nothing_and_the_same_line_elsewhere_neither(dossier, write):
