@@ -226,7 +226,7 @@ def test_a_carer_is_withdrawn_at_once(dossier):
     row.refresh_from_db()
     other.refresh_from_db()
     assert (row.until, other.until) == (None, NOW)
-    assert other.history.latest().history_user_id == f"holder:{holder.pk}"
+    assert other.history.filter(until=NOW).get().history_user_id == f"holder:{holder.pk}"
     said = last_told(dossier)
     assert (said["event"], said["object_kind"], said["object_id"], said["detail"]) == (
         "representation_ended",
@@ -458,7 +458,7 @@ def test_a_representation_ends_at_the_counter(dossier, role):
     row.refresh_from_db()
     other.refresh_from_db()
     assert (row.until, other.until) == (NOW, None)
-    assert row.history.latest().history_user_id == "counter:agent-7"
+    assert row.history.filter(until=NOW).get().history_user_id == "counter:agent-7"
     assert last_told(dossier) == {
         "event": "representation_ended",
         "allowed": True,
