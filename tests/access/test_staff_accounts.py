@@ -5,10 +5,12 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from access import staff_accounts
 from access.models import CaisseGroupGrant, User
 from audit.models import Trace
 from tests import doors
 from tests import factories as make
+from tests.told import told
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,43 @@ def test_an_agent_serves_his_caisse_and_has_no_password():
     assert (user.kind, user.is_superuser, user.has_usable_password()) == ("agent", False, False)
     assert CaisseGroupGrant.objects.get(group__user=user).content_object == caisse
     assert Trace.objects.get(event="staff_added").detail == {"kind": "agent"}
+
+
+def test_what_is_kept_of_an_account_and_of_its_end():
+    caisse = make.CaisseFactory()
+    agent = staff_accounts.add("karim@example.org", "Karim", "Benali", caisse=caisse.code)
+    second = staff_accounts.add("lea@example.org", "Léa", "Roy", caisse=caisse.code)
+    operator = staff_accounts.add("odile@example.org", "Odile", "Fournier")
+    kept = {one.email: (one.kind, one.first_name, one.last_name) for one in User.objects.all()}
+    assert kept == {
+        "karim@example.org": ("agent", "Karim", "Benali"),
+        "lea@example.org": ("agent", "Léa", "Roy"),
+        "odile@example.org": ("operator", "Odile", "Fournier"),
+    }
+    assert [(one.is_staff, one.is_superuser, one.is_active) for one in (agent, operator)] == [
+        (True, False, True),
+        (True, True, True),
+    ]
+    group = agent.groups.get()
+    assert group.name == f"Guichet {caisse.name}"
+    assert (second.groups.get(), operator.groups.count()) == (group, 0)
+    grant = CaisseGroupGrant.objects.get()
+    assert (grant.content_object, grant.group, grant.permission.codename) == (caisse, group, "serve_caisse")
+    staff_accounts.end("KARIM@example.org")
+    said = [told(one) for one in Trace.objects.filter(actor_id=str(agent.pk)).order_by("at")]
+    common = {"allowed": True, "mode": "normal", "actor_kind": "counter", "actor_id": str(agent.pk)}
+    common |= {"actor_name": str(agent), "means": "commande", "object_kind": "account"}
+    assert said == [
+        common | {"event": "staff_added", "detail": {"kind": "agent"}},
+        common | {"event": "staff_ended"},
+    ]
+
+
+def test_only_staff_is_ended_so():
+    user = make.UserFactory()
+    with pytest.raises(staff_accounts.NotDone) as error:
+        staff_accounts.end(user.email)
+    assert error.value.args == ("Aucun compte actif de guichet ou d'exploitation à cette adresse.",)
 
 
 def test_without_a_caisse_he_is_an_operator():
