@@ -7,8 +7,8 @@ databases, the hundred closest tests that enter the changed function, until one 
     python benchmarks/mutants.py prepare    some minutes; then the tests that are new only
     python benchmarks/mutants.py run [--sample 300] [--seed 3] [--only access.policy.]   1 under 95 %
 
-In the environment of the tests (variables DMP_*). Sentences for people are counted apart: one that is reworded
-(mutmut writes it in capitals, or between XX) is not an access given or refused.
+In the environment of the tests (variables DMP_*). Ctrl-C ends a run with what it judged. Sentences for people
+are counted apart: one that is reworded (in capitals, or between XX) is not an access given or refused.
 """
 
 import argparse
@@ -95,25 +95,30 @@ class Bench:
     def __init__(self, diffs: dict[str, str], jobs: int) -> None:
         self.diffs, self.jobs = diffs, jobs
         self.counts: Counter[str] = Counter()
+        self.running: dict[int, tuple[str, int]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             raise session.Interrupted("some tests cannot be read")
         warm_up(session)
-        tests = Tests(session.items)
-        waiting, free, running = list(self.diffs)[::-1], list(range(self.jobs)), {}
+        with contextlib.suppress(KeyboardInterrupt):  # what was judged until then is a sample too
+            self.judge(session, Tests(session.items))
+        for pid in self.running:
+            end_group(pid)
+        return True
+
+    def judge(self, session: pytest.Session, tests: Tests) -> None:
+        waiting, free, running = list(self.diffs)[::-1], list(range(self.jobs)), self.running
         while waiting or running:
             while waiting and free:
                 mutant, copy = waiting.pop(), free.pop()
                 running[fork(session, mutant, tests.of(mutant), copy)] = mutant, copy
             pid, status = os.wait()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)  # the servers that its tests started
+            end_group(pid)
             mutant, copy = running.pop(pid)
             free.append(copy)
             self.note(mutant, os.WEXITSTATUS(status) if os.WIFEXITED(status) else KILLED)  # else by its alarm
-        return True
 
     def note(self, mutant: str, end: int) -> None:
         if end not in (SURVIVED, KILLED):
@@ -123,6 +128,12 @@ class Bench:
         self.counts[verdict] += 1
         if verdict != "killed":
             print(f"{verdict}: {mutant}\n{diff}\n", flush=True)
+
+
+def end_group(pid: int) -> None:
+    """A mutant's process, and the servers that its tests started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def warm_up(session: pytest.Session) -> None:
@@ -206,7 +217,7 @@ def run(sample: int, seed: int, only: list[str], jobs: int) -> int:
         return int(status)
     judged = bench.counts["killed"] + bench.counts["survived"]
     rate = bench.counts["killed"] / judged if judged else 0.0
-    said = f"{len(chosen)} of {len(mutants)} mutants, seed {seed}: {dict(bench.counts)}"
+    said = f"{bench.counts.total()} of {len(mutants)} mutants, seed {seed}: {dict(bench.counts)}"
     print(f"{said}; {rate:.1%} killed, {WANTED:.0%} wanted")
     return int(rate < WANTED)
 
