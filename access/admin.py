@@ -1,5 +1,7 @@
 """The back office: administrative tables only. Nothing is deleted here, and nothing of a document is shown."""
 
+import uuid
+
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -20,12 +22,21 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
+from patients import terms
 from patients.models import Caisse, OpeningRule, Regime
 
 # Where people sign in from, their addresses, their second factors: nobody needs them here.
 admin.site.unregister([UserSession, EmailAddress, Authenticator])
 # The schedule comes from the settings; a task chosen by hand would run with the rights of the worker.
 admin.site.unregister([PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule])
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Kept(ModelAdmin):
@@ -81,6 +92,14 @@ class Recorded(SimpleHistoryAdmin, Kept):
             raise PermissionDenied
         return super().history_form_view(request, object_id, version_id, extra_context)
 
+    def set_history_delta_changes(self, request, historical_records, foreign_keys_are_objs=True):
+        """Each row with the name of its author, whom history knows by his kind and number (`audit.actor`)."""
+        super().set_history_delta_changes(request, historical_records, foreign_keys_are_objs)
+        authors = [(row.history_user_id or "").partition(":")[2] for row in historical_records]
+        names = {str(user.pk): str(user) for user in User.objects.filter(pk__in=filter(is_uuid, authors))}
+        for row, author in zip(historical_records, authors, strict=True):
+            row.author = names.get(author, "le service")
+
     def reason_of(self, form):
         return form.cleaned_data["reason"]
 
@@ -93,7 +112,20 @@ class OpeningRuleAdmin(Recorded):
 
 @admin.register(CaisseGroupGrant)
 class CaisseGroupGrantAdmin(Recorded):
-    list_display = ["group", "content_object", "permission"]
+    list_display = ["group_name", "fund"]
+
+    @admin.display(description="Groupe", ordering="group__name")
+    def group_name(self, one):
+        return one.group.name
+
+    @admin.display(description="Caisse servie", ordering="content_object__name")
+    def fund(self, one):
+        return one.content_object
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        """Guardian names its columns in English."""
+        words = {"content_object": "Caisse servie", "group": "Groupe", "permission": "Droit"}
+        return super().formfield_for_foreignkey(db_field, request, label=words[db_field.name], **kwargs)
 
 
 @admin.register(User)
@@ -101,6 +133,7 @@ class UserAdmin(Recorded):
     list_display = ["email", "kind", "is_active"]
     list_filter = ["kind", "is_active"]
     search_fields = ["email"]
+    search_help_text = "Adresse e-mail"
     fields = ["email", "first_name", "last_name", "kind", "is_active", "is_staff", "groups", "reason"]
     readonly_fields = ["email", "kind"]
 
@@ -119,14 +152,24 @@ class UserAdmin(Recorded):
 
 @admin.register(Professional)
 class ProfessionalAdmin(ReadOnly):
-    list_display = ["family", "given", "idnat", "profession", "active"]
+    list_display = ["family", "given", "number", "job", "active"]
     search_fields = ["=idnat", "family"]
+    search_help_text = "Nom, ou numéro national entier"
+
+    @admin.display(description="Numéro national", ordering="idnat")
+    def number(self, one):
+        return one.idnat
+
+    @admin.display(description="Profession", ordering="profession")
+    def job(self, one):
+        return terms.display("professions", one.profession)
 
 
 @admin.register(Structure)
 class StructureAdmin(ReadOnly):
     list_display = ["name", "identifier", "city"]
     search_fields = ["=identifier", "name"]
+    search_help_text = "Nom, ou identifiant entier"
 
 
 @admin.register(Regime, Caisse, MatrixVersion)

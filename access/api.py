@@ -27,7 +27,7 @@ from access.door import ProfessionalView
 from access.facts import Act, Facts, Ground, Role
 from access.gate import Entry
 from access.models import AUTHORISED, DossierGrant, Professional
-from access.policy import Decision
+from access.policy import Decision, authorised, is_treating
 from audit import trail
 from audit.trail import Event, TrailDown
 from patients import notices
@@ -159,13 +159,22 @@ class Permission(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True)
 
 
-class Asking(Consented):
-    until = serializers.DateField(
-        required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
-    )
+class HowMuch(serializers.Serializer[Any]):
+    """Everything his profession reads, some families of documents, or emergencies only."""
+
     extent = serializers.ChoiceField(DossierGrant.Extent.choices, default=DossierGrant.Extent.GENERAL)
     families = serializers.ListField(
         child=serializers.CharField(max_length=20), default=list, help_text="Avec extent=limited : au moins une."
+    )
+
+
+def limits_of(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ("extent", "families")}
+
+
+class Asking(HowMuch, Consented):
+    until = serializers.DateField(
+        required=False, help_text="Dernier jour ; au plus un an, et un an si rien n'est dit."
     )
 
 
@@ -175,10 +184,12 @@ KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
 def status_of(facts: Facts) -> str:
-    """NON_EXISTE, VALIDE, EXPIRE, INTERDIT: a block beats all, being the treating doctor is a right (D1)."""
+    """NON_EXISTE, VALIDE, EXPIRE, INTERDIT: a block beats all, being the treating doctor is a right (D1). What gives
+    him nothing to read is none (D18).
+    """
     if facts.blocked:
         return "INTERDIT"
-    if facts.authorisation or facts.treating:
+    if authorised(facts) or is_treating(facts):
         return "VALIDE"
     return "EXPIRE" if facts.expired else "NON_EXISTE"
 
@@ -249,19 +260,19 @@ class PermissionView(Door):
             ends = DossierGrant.rights.running().filter(
                 content_object=entry.dossier, user=self.caller.user, permission__codename=AUTHORISED
             )
-            until = ends.values_list("until", flat=True).first()
+            until = ends.values_list("until", flat=True).first() if authorised(entry.facts) else None
         facts = entry.facts
-        return Response({"status": status_of(facts), "treating": facts.treating, "until": until})
+        return Response({"status": status_of(facts), "treating": is_treating(facts), "until": until})
 
     def put(self, request: Request, dossier: str) -> Response:
         asked = Asking(data=request.data)
         asked.is_valid(raise_exception=True)
         until = _end_of(asked.validated_data.get("until"))
         with self.recording(dossier, Event.ACCESS_GRANTED) as entry:
-            limits = {name: asked.validated_data[name] for name in ("extent", "families")}
+            limits = limits_of(asked.validated_data)
             grant = grants.authorise(entry, self.professional, until, source="professional", **limits)
             notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
-        return Response({"status": "VALIDE", "treating": entry.facts.treating, "until": grant.until})
+        return Response({"status": "VALIDE", "treating": is_treating(entry.facts), "until": grant.until})
 
     def post(self, request: Request, dossier: str) -> Response:
         return self.put(request, dossier)
@@ -304,7 +315,7 @@ class TreatingView(Door):
             return Response({"detail": "Le médecin traitant est un médecin.", "ground": "profession"}, 403)
         with self.recording(dossier, Event.TREATING_NAMED) as entry:
             grants.name_treating(entry, self.professional, source="professional")
-            notices.tell(entry.dossier.pk, Notice.Kind.ACCESS_GRANTED)
+            notices.tell(entry.dossier.pk, Notice.Kind.TREATING_NAMED)
         return Response({"status": "VALIDE", "treating": True, "until": None})
 
     def delete(self, request: Request, dossier: str) -> Response:

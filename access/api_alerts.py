@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.api import ERRORS, Door
-from access.models import AUTHORISED, DossierGrant, User
+from access.models import AUTHORISED, TREATING, DossierGrant, User
 
 SHOWN = 200
+KINDS = {AUTHORISED: "authorised", TREATING: "treating"}
 FAR = dt.timedelta(days=30)  # nobody asks further back
 
 
@@ -21,7 +22,7 @@ class Since(serializers.Serializer[Any]):
 
 
 class Alert(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(["authorised"])
+    kind = serializers.ChoiceField(["authorised", "treating", "document"])
     dossier = serializers.CharField()
     at = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True)
@@ -29,25 +30,25 @@ class Alert(serializers.Serializer[Any]):
 
 
 def given(user: User, since: dt.datetime) -> list[dict[str, Any]]:
-    """Authorisations others gave him and that run: the one who was asked already knows of his own."""
-    rows = DossierGrant.rights.running().filter(user=user, since__gt=since, permission__codename=AUTHORISED)
-    rows = rows.exclude(source="professional").order_by("since")[:SHOWN]
-    return [
-        {
-            "kind": "authorised",
-            "dossier": row.dossier_id.hex,
-            "at": row.since,
-            "until": row.until,
-            "extent": row.extent,
-        }
-        for row in rows
+    """Rights others gave him and that run: the one who was asked already knows of his own."""
+    rows = DossierGrant.rights.running().filter(user=user, since__gt=since).exclude(source="professional")
+    opened = user.document_grants.running().filter(since__gt=since).order_by("since")[:SHOWN]
+    found = [
+        _alert(KINDS[row.permission.codename], row, row.extent if row.permission.codename == AUTHORISED else "")
+        for row in rows.select_related("permission").order_by("since")[:SHOWN]
     ]
+    found += [_alert("document", row) for row in opened]
+    return sorted(found, key=lambda one: one["at"])[:SHOWN]
+
+
+def _alert(kind: str, row: Any, extent: str = "") -> dict[str, Any]:
+    return {"kind": kind, "dossier": row.dossier_id.hex, "at": row.since, "until": row.until, "extent": extent}
 
 
 @extend_schema_view(
     get=extend_schema(
         operation_id="lire_alertes",
-        summary="Les autorisations qui viennent de m'être données",
+        summary="Les droits qui viennent de m'être donnés",
         parameters=[Since],
         responses={200: Alert(many=True), **ERRORS},
     )

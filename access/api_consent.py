@@ -1,10 +1,8 @@
 """/api/v1/dossiers/{id}/demandes: a professional asks for the holder's agreement and learns the answer."""
 
-import datetime as dt
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access import consents
-from access.api import DOSSIER, ERRORS, Door, Problem, dossier_of
+from access.api import DOSSIER, ERRORS, Door, HowMuch, Problem, dossier_of, limits_of
 from access.consents import Means, Typed
 from access.durations import SHORT, end_of
-from access.gate import Entry
 from access.models import ConsentRequest
 from audit.trail import Event
 
@@ -49,14 +46,18 @@ class Said(serializers.Serializer[Any]):
     square = serializers.CharField(allow_null=True, help_text="La case de la grille dont le code est demandé.")
 
 
-class Code(serializers.Serializer[Any]):
+class Chosen(HowMuch):
+    """What the holder chose, on the professional's screen."""
+
+    duration = serializers.ChoiceField(SHORT, default="visite", help_text="Ce que le titulaire a choisi.")
+
+
+class Code(Chosen):
     code = serializers.CharField(max_length=20)
-    duration = serializers.ChoiceField(SHORT, default="visite", help_text="Ce que le titulaire a choisi.")
 
 
-class Pin(serializers.Serializer[Any]):
+class Pin(Chosen):
     pin = serializers.RegexField(r"^[0-9]{4,8}$")
-    duration = serializers.ChoiceField(SHORT, default="visite", help_text="Ce que le titulaire a choisi.")
 
 
 def said(request: ConsentRequest) -> dict[str, Any]:
@@ -154,9 +155,12 @@ WRONG = {
 class _Typing(Door):
     """A code the holder typed on the professional's screen."""
 
-    def typed(self, dossier: str, demande: str, act: Callable[[Entry, uuid.UUID], Typed]) -> Response:
+    def typed(
+        self, dossier: str, demande: str, data: dict[str, Any], act: Callable[..., Typed], name: str
+    ) -> Response:
+        until = end_of(data["duration"])
         with self.recording(dossier, Event.CONSENT_ANSWERED) as entry:
-            result = act(entry, dossier_of(demande))
+            result = act(entry, dossier_of(demande), data[name], until, **limits_of(data))
         if result is Typed.RIGHT:
             return Response({"state": "yes"})
         status, detail = WRONG[result]
@@ -165,10 +169,6 @@ class _Typing(Door):
 
 class Yes(serializers.Serializer[Any]):
     state = serializers.ChoiceField(["yes"])
-
-
-def _until(data: dict[str, Any]) -> dt.datetime:
-    return end_of(data["duration"])
 
 
 @extend_schema_view(
@@ -184,8 +184,7 @@ class CodeView(_Typing):
     def post(self, request: Request, dossier: str, demande: str) -> Response:
         given = Code(data=request.data)
         given.is_valid(raise_exception=True)
-        data = given.validated_data
-        return self.typed(dossier, demande, lambda e, key: consents.by_code(e, key, data["code"], _until(data)))
+        return self.typed(dossier, demande, given.validated_data, consents.by_code, "code")
 
 
 @extend_schema_view(
@@ -201,5 +200,4 @@ class PinView(_Typing):
     def post(self, request: Request, dossier: str, demande: str) -> Response:
         given = Pin(data=request.data)
         given.is_valid(raise_exception=True)
-        data = given.validated_data
-        return self.typed(dossier, demande, lambda e, key: consents.by_pin(e, key, data["pin"], _until(data)))
+        return self.typed(dossier, demande, given.validated_data, consents.by_pin, "pin")

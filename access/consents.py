@@ -8,7 +8,6 @@ request past its end is no request. Every action runs inside the door, under the
 import datetime as dt
 import secrets
 import uuid
-from collections.abc import Collection
 from enum import StrEnum
 from functools import partial
 from hmac import compare_digest
@@ -23,7 +22,7 @@ from django.utils.crypto import salted_hmac
 
 from access import grants
 from access.gate import Entry
-from access.models import ConsentMeans, ConsentRequest, DossierGrant
+from access.models import ConsentMeans, ConsentRequest
 from access.tasks import send_consent_text
 from audit import limits
 from audit.trail import ActorKind, Event
@@ -121,29 +120,32 @@ def answer(
     request_id: uuid.UUID,
     yes: bool,
     until: dt.datetime | None = None,
-    *,
-    extent: str = DossierGrant.Extent.GENERAL,
-    families: Collection[str] = (),
+    **limits: Any,
 ) -> ConsentRequest:
-    """The holder's answer, on his page. Raises `ValidationError` when nothing waits any more."""
+    """The holder's answer, on his page; `limits`: extent and families, as `grants.authorise` takes them.
+
+    Raises `ValidationError` when nothing waits any more.
+    """
     request = waiting(entry.dossier.pk).filter(pk=request_id).first()
     if request is None:
         raise ValidationError("Cette demande a pris fin. Le professionnel peut vous la refaire.", code="ended")
-    _answer(entry, request, yes, Means.PAGE, until, extent=extent, families=families)
+    _answer(entry, request, yes, Means.PAGE, until, **limits)
     return request
 
 
-def by_code(entry: Entry, request_id: uuid.UUID, code: str, until: dt.datetime) -> Typed:
+def by_code(entry: Entry, request_id: uuid.UUID, code: str, until: dt.datetime, **limits: Any) -> Typed:
     """The holder's yes: the code of the square asked. It serves once."""
-    return _typed(entry, request_id, Means.GRID, codes.typed(code), until)
+    return _typed(entry, request_id, Means.GRID, codes.typed(code), until, **limits)
 
 
-def by_pin(entry: Entry, request_id: uuid.UUID, pin: str, until: dt.datetime) -> Typed:
+def by_pin(entry: Entry, request_id: uuid.UUID, pin: str, until: dt.datetime, **limits: Any) -> Typed:
     """The holder's yes: his PIN. Five wrong ones lock both means for a day."""
-    return _typed(entry, request_id, Means.PIN, pin, until)
+    return _typed(entry, request_id, Means.PIN, pin, until, **limits)
 
 
-def _typed(entry: Entry, request_id: uuid.UUID, means: Means, secret: str, until: dt.datetime) -> Typed:
+def _typed(
+    entry: Entry, request_id: uuid.UUID, means: Means, secret: str, until: dt.datetime, **limits: Any
+) -> Typed:
     """A wrong code is counted and traced, so this returns; raising would forget it with its transaction."""
     found = waiting(entry.dossier.pk).filter(pk=request_id, user=entry.caller.user, means=means)
     request, row = found.first(), ConsentMeans.objects.filter(dossier=entry.dossier).first()
@@ -162,7 +164,7 @@ def _typed(entry: Entry, request_id: uuid.UUID, means: Means, secret: str, until
     if means is Means.GRID:
         row.used = [*row.used, request.grid_place]
     row.save(update_fields=["failures", "locked_until", "used"])
-    _answer(entry, request, True, means, until)
+    _answer(entry, request, True, means, until, **limits)
     return Typed.RIGHT
 
 

@@ -133,6 +133,9 @@ class Contact(CounterForm):
     )
     address = forms.CharField(label="Adresse postale", required=False, max_length=300)
     postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
+    refuses_heirs = forms.BooleanField(
+        label="Elle s'oppose à l'accès de ses proches après son décès (article L1110-4)", required=False
+    )
 
 
 def agent_of(request: HttpRequest) -> User:
@@ -315,12 +318,15 @@ def contact(request: HttpRequest) -> HttpResponse:
     if person is None or dossier is None or not dossier.is_open:
         return redirect("counter_sheet" if person else "counter_find")
     patient = Patient.objects.get(dossier=dossier)
-    initial = {name: getattr(patient, name) for name in Contact.base_fields}
+    initial = {name: getattr(patient, name) for name in dossiers.CONTACTS} | {"refuses_heirs": dossier.refuses_heirs}
     form = Contact(request.POST or None, initial=initial)
     by = agent_of(request).actor()
     if request.method == "POST" and form.is_valid():
-        changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
-        messages.success(request, "Les coordonnées sont enregistrées." if changed else "Rien n'a changé.")
+        refuses = form.cleaned_data.pop("refuses_heirs")
+        with transaction.atomic():
+            opposed = dossiers.oppose_heirs(dossier.pk, refuses_heirs=refuses, by=by)
+            changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
+        messages.success(request, "C'est enregistré." if changed or opposed else "Rien n'a changé.")
         return redirect("counter_sheet")
     with transaction.atomic(durable=True):
         trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")

@@ -23,7 +23,7 @@ from access.counter import CounterForm, agent_of, dossier_of, page, person_of, s
 from access.models import Representation, User
 from patients.models import Dossier
 
-DAY = {"input_formats": ["%d/%m/%Y", "%Y-%m-%d"], "help_text": "31/12/2030"}
+DAY = {"input_formats": ["%d/%m/%Y", "%Y-%m-%d"], "help_text": "Par exemple 31/12/2030"}
 ROLES = [Representation.Role.PARENT, Representation.Role.GUARDIAN]
 PAPERS = {
     Representation.Role.PARENT: ["Livret de famille", "Acte de naissance", "Jugement sur l'autorité parentale"],

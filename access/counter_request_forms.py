@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from access.counter import CounterForm
 from access.counter_access import PAPERS
 from patients.models import Channel
-from patients.models_requests import STEPS, Kind, Motive, Quality, Refusal, Request, State
+from patients.models_requests import CARRIED_OUT, STEPS, Kind, Motive, Quality, Refusal, Request, State
 
 LARGEST = 5 * 1024 * 1024  # bytes of a scan
 SIGNATURES = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png"}
@@ -35,7 +35,7 @@ class Record(CounterForm):
         label="Courrier arrivé le",
         required=False,
         input_formats=["%d/%m/%Y", "%Y-%m-%d"],
-        help_text="Le délai court depuis ce jour. 31/12/2026",
+        help_text="Le délai court depuis ce jour. Par exemple 31/12/2026",
     )
     kind = forms.ChoiceField(label="Demande", choices=Kind.choices)
     about_old = forms.BooleanField(
@@ -73,7 +73,9 @@ class Record(CounterForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["said"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
-        self.fields["scan"].widget = forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"})
+        self.fields["scan"].widget = forms.FileInput(
+            attrs={"accept": ".pdf,.jpg,.jpeg,.png", "class": "border rounded p-2 w-full"}
+        )
 
     def clean_arrived(self) -> dt.datetime | None:
         day: dt.date | None = self.cleaned_data["arrived"]
@@ -147,6 +149,8 @@ def possible(row: Request, owner: str) -> list[str]:
     found = [TAKE] if row.is_running and row.owner != owner else []
     found += [COMPLETE] if row.state == State.INCOMPLETE else []
     found += [act for act, state in LEADS_TO.items() if state in STEPS[row.state]]
+    if row.kind in CARRIED_OUT:
+        found = [act for act in found if act != FINISH]
     if row.state in (State.IN_PROGRESS, State.INCOMPLETE) and row.extended_at is None:
         found.append(EXTEND)
     return [act for act in ACTS if act in found]

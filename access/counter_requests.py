@@ -34,7 +34,7 @@ from audit import trail
 from audit.scoped import uuid7
 from audit.trail import ActorKind, Event
 from fhir import ids
-from patients import request_letters, requests, sealing
+from patients import envelopes, request_letters, requests, sealing
 from patients.models import Dossier, Patient
 from patients.models_requests import Kind, LetterKey, Request, RequestPaper
 
@@ -117,7 +117,7 @@ def _keep(row: Request, media_type: str, content: bytes) -> None:
 @require_http_methods(["GET", "POST"])
 def show_one(request: HttpRequest, identifier: str) -> HttpResponse:
     agent = agent_of(request)
-    row = _seen(agent, identifier)
+    row = seen(agent, identifier)
     reference = agent.actor().reference
     acts = possible(row, reference)
     form = Move(row, reference, request.POST or None)
@@ -144,6 +144,7 @@ def show_one(request: HttpRequest, identifier: str) -> HttpResponse:
         papers=RequestPaper.objects.filter(dossier_id=row.dossier_id, request=row).defer("sealed", "key_version"),
         letters=[(name, request_letters.NAMES[name]) for name in request_letters.of(row)],
         past=_past(row),
+        envelope=envelopes.of(row.dossier_id, row.pk),
     )
 
 
@@ -192,7 +193,7 @@ WHAT = {
 }
 
 
-def _seen(agent: User, identifier: str) -> Request:
+def seen(agent: User, identifier: str) -> Request:
     """One of the funds this agent serves; any other does not exist."""
     try:
         dossier_id, request_id = ids.split(identifier)
@@ -221,7 +222,7 @@ def _read(row: Request, agent: User, **detail: str) -> None:
 def letter(request: HttpRequest, identifier: str, name: str) -> HttpResponse:
     """To print and hand over, or to post."""
     agent = agent_of(request)
-    row = _seen(agent, identifier)
+    row = seen(agent, identifier)
     if name not in request_letters.of(row):
         raise Http404
     _read(row, agent, letter=name)

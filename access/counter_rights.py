@@ -36,6 +36,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "access_professional": (READS,),
     "access_structure": (READS,),
     "patients_caisse": (READS,),
+    "patients_clock": (READS,),  # a closing asks it
     "patients_regime": (READS,),
     "patients_term": (READS,),
     "patients_openingrule": (CHANGES,),
@@ -57,6 +58,8 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "patients_letterkey": (READS,),
     "patients_consentpaper": ("INSERT", f"SELECT ({_PAPER.format(of='consent')})"),
     "patients_requestpaper": ("INSERT", f"SELECT ({_PAPER.format(of='request')})"),
+    # A sealed envelope is launched and handed over; what it holds is in a table that is not here.
+    "patients_envelope": (READS, "UPDATE (state, asked_by, asked_at, evidence, handed_by, handed_at)"),
     "patients_request": (CHANGES,),
     "patients_historicalrequest": (ADDS,),
     # The operator's desks: a contest and its answer; which broken glass is not attested, never what was said there.

@@ -54,7 +54,7 @@ def card(professional: Professional) -> Card:
         id=professional.pk,
         name=polite(professional.name),
         profession=terms.display("professions", professional.profession),
-        speciality=terms.display("specialities", professional.speciality) if professional.speciality else "",
+        speciality=terms.speciality(professional.speciality) if professional.speciality else "",
         places=tuple(dict.fromkeys(places)),
         rpps=professional.rpps,
         doctor=professional.profession == DOCTOR,

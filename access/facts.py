@@ -19,6 +19,7 @@ class Act(StrEnum):
     EXISTS = "exists"  # is there a dossier, in which state, and may I (D17)
     RECORD = "record"  # a professional records what the holder said to him, or asks him
     BREAK = "break"  # a professional breaks the glass
+    CLOSE = "close"  # a professional passes on that the holder wants it closed
 
 
 class Purpose(StrEnum):

@@ -101,8 +101,8 @@ class Until(Form):
         return durations.end_of(chosen)
 
 
-class Authorisation(Until):
-    """Until when, and how much."""
+class HowMuch(Form):
+    """Everything his profession reads, some families of documents, or emergencies only (features S39, S42)."""
 
     extent = forms.ChoiceField(
         label="Que peut-il voir ?",
@@ -123,11 +123,20 @@ class Authorisation(Until):
     )
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        data: dict[str, Any] = super().clean() or {}
         data["extent"] = data.get("extent") or DossierGrant.Extent.GENERAL
         if data["extent"] == DossierGrant.Extent.LIMITED and not data.get("families"):
             self.add_error("families", "Cochez au moins une famille de documents.")
         return data
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What `grants.authorise` takes."""
+        return {name: self.cleaned_data[name] for name in ("extent", "families")}
+
+
+class Authorisation(HowMuch, Until):
+    """Until when, and how much."""
 
 
 class Contacts(Form):
@@ -158,6 +167,15 @@ class NewDocuments(Form):
         required=False,
         help_text="Seuls vous, l'auteur et votre médecin traitant le verrez, jusqu'à ce que vous cessiez de le "
         "masquer. Les documents déjà là ne changent pas.",
+    )
+
+
+class Heirs(Form):
+    refuses_heirs = forms.BooleanField(
+        label="Je m'oppose à ce que mes proches aient accès à mon dossier après mon décès",
+        required=False,
+        help_text="Sans cette opposition, la loi leur ouvre ce qui est nécessaire pour connaître les causes du "
+        "décès, défendre votre mémoire ou faire valoir leurs droits, jamais le dossier entier.",
     )
 
 

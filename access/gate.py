@@ -130,10 +130,10 @@ def enter(
                 if decision.ground is Ground.REGULATION:
                     notices.tell(dossier.pk, Notice.Kind.EMERGENCY, once_a_day=True)  # R1111-48
     except Absent:
-        _trace_refusal(caller, event, dossier, "absent", object_id, secret)
+        _trace_refusal(caller, event, dossier.pk if dossier else dossier_id, "absent", object_id, secret)
         raise
     if refusal is not None:
-        _trace_refusal(caller, event, dossier, refusal.ground, object_id, secret)
+        _trace_refusal(caller, event, dossier.pk if dossier else dossier_id, refusal.ground, object_id, secret)
         raise Refused(refusal, dossier)
 
 
@@ -276,7 +276,7 @@ def _is_secret(caller: Caller, facts: Facts) -> bool:
 def _trace_refusal(
     caller: Caller,
     event: Event,
-    dossier: Dossier | None,
+    dossier_id: uuid.UUID | None,
     ground: str | Ground,
     object_id: uuid.UUID | None,
     secret: bool,
@@ -285,7 +285,7 @@ def _trace_refusal(
         trail.record(
             event,
             by=caller.actor,
-            dossier_id=dossier.pk if dossier else None,
+            dossier_id=dossier_id,
             allowed=False,
             ground=ground,
             mode=SECRET if secret else "normal",

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from access.gate import Entry
-from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional, User
+from access.models import AUTHORISED, TREATING, Block, DossierGrant, EmergencyAccess, Professional, User
 from audit.trail import ActorKind, Event
 from patients import terms
 
@@ -24,6 +24,11 @@ Rows = Any  # a queryset of rights
 NEEDS_EXPRESS = (
     "La médecine du travail et la PMI ne consultent qu'avec l'accord exprès du titulaire, donné par lui-même. "
     "Demandez-le-lui (POST /api/v1/dossiers/{id}/demandes)."
+)
+
+NEVER_TREATING = (
+    "Le médecin du travail et le médecin de PMI ne sont pas médecins traitants : ils ne consultent qu'avec l'accord "
+    "exprès du titulaire."
 )
 
 
@@ -73,7 +78,7 @@ def authorise(
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
     decided = running(entry, AUTHORISED).filter(user=user, express=True).first()
-    if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL:
+    if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL and not express:
         return _as_decided(entry, decided, until, extent, limits["families"])
     grant = _give(entry, user, AUTHORISED, until, source, **limits)
     _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source, extent=extent)
@@ -93,7 +98,7 @@ def _as_decided(
     entry: Entry, decided: DossierGrant, until: dt.datetime, extent: str, families: list[str]
 ) -> DossierGrant:
     """What the holder set himself stands, while a professional records the patient's word: he may not go beyond
-    it. Raises `ValidationError`.
+    it; her own yes, by a code she types, does. Raises `ValidationError`.
     """
     general = decided.extent == DossierGrant.Extent.GENERAL
     same = decided.extent == extent and set(families) <= set(decided.families)
@@ -108,27 +113,54 @@ def _as_decided(
 
 
 def withdraw(entry: Entry, professional: Professional) -> None:
-    """End his authorisation, and his quality of treating doctor if he has it (D2), at once."""
-    if _end(entry, professional, [AUTHORISED, TREATING]):
+    """End every right of his at once: his authorisation, his quality of treating doctor (D2), the documents opened
+    to him, an emergency that runs.
+    """
+    if _end_all(entry, professional):
         _trace(entry, Event.ACCESS_WITHDRAWN, professional)
     else:
         raise ValidationError("Ce professionnel n'a pas d'autorisation en cours.", code="none")
 
 
 def name_treating(entry: Entry, professional: Professional, *, source: str) -> DossierGrant:
-    """Being named is the consent (D1): he sees everything, masked included (L1111-16). One at a time."""
+    """Being named is the consent (D1): he sees everything, masked included (L1111-16). One at a time.
+
+    A doctor records it for himself only where the holder has decided nothing herself. Raises `ValidationError`.
+    """
     if professional.profession != "10":
         raise ValidationError("Le médecin traitant est un médecin.", code="profession")
+    if entry.actor.kind is ActorKind.CARER:  # he would open what is masked, that he may not read himself
+        raise ValidationError("C'est au titulaire de désigner son médecin traitant.", code="carer")
+    if entry.caller.needs_express:
+        raise ValidationError(NEVER_TREATING, code="express")
     user = account_of(professional)
     now = timezone.now()
     if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    if entry.actor.kind is ActorKind.PROFESSIONAL:
+        if (own := running(entry, TREATING).filter(user=user).first()) is not None:
+            entry.trace(Event.TREATING_NAMED, detail={"kept": True})
+            return own
+        _nothing_decided(entry, user)
     for grant in running(entry, TREATING).exclude(user=user).select_related("user__professional"):
         stop(entry, grant)
         _trace(entry, Event.TREATING_ENDED, grant.user.professional)
     grant = _give(entry, user, TREATING, None, source)
     _trace(entry, Event.TREATING_NAMED, professional, source=source)
     return grant
+
+
+def _nothing_decided(entry: Entry, user: User) -> None:
+    """What she set herself, for him or for another, is not undone by what he says she said. Raises
+    `ValidationError`.
+    """
+    by_her = running(entry, TREATING).exclude(granted_by__startswith=f"{ActorKind.PROFESSIONAL}:")
+    if by_her.exists() or running(entry, AUTHORISED).filter(user=user, express=True).exists():
+        raise ValidationError(
+            "Le titulaire a choisi lui-même son médecin traitant, ou ce que vous pouvez consulter. C'est à lui de "
+            "vous désigner comme médecin traitant, sur sa page Autorisations.",
+            code="decided",
+        )
 
 
 def end_treating(entry: Entry, professional: Professional) -> None:
@@ -138,11 +170,13 @@ def end_treating(entry: Entry, professional: Professional) -> None:
 
 
 def block(entry: Entry, professional: Professional) -> Block:
-    """Block: every right ends in the same action, treating doctor included (D2); feeding too (D4)."""
+    """Block: every right ends in the same action, treating doctor included (D2); feeding too (D4). None comes back
+    when the block is lifted.
+    """
     user = account_of(professional)
     if Block.objects.running().filter(dossier=entry.dossier, user=user).exists():
         raise ValidationError("Ce professionnel est déjà bloqué.", code="blocked")
-    _end(entry, professional, [AUTHORISED, TREATING])
+    _end_all(entry, professional)
     row = Block(dossier=entry.dossier, user=user, blocked_by=entry.actor.reference)
     save(entry, row)
     _trace(entry, Event.PROFESSIONAL_BLOCKED, professional)
@@ -184,7 +218,20 @@ def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
     return len(grants)
 
 
-def stop(entry: Entry, grant: DossierGrant) -> None:
+def _end_all(entry: Entry, professional: Professional) -> int:
+    """How many rights ended, of any kind."""
+    now = timezone.now()
+    user = User.objects.filter(professional=professional).first()
+    opened = entry.dossier.document_grants.running(now).filter(user=user)
+    emergencies = EmergencyAccess.objects.running(now).filter(dossier=entry.dossier, user=user)
+    ended = _end(entry, professional, [AUTHORISED, TREATING]) + emergencies.update(until=now)
+    for grant in opened:
+        stop(entry, grant)
+        ended += 1
+    return ended
+
+
+def stop(entry: Entry, grant: Any) -> None:
     grant.until = timezone.now()
     save(entry, grant, update_fields=["until"])
 

@@ -53,7 +53,7 @@ class WorkSituation:
         """His profession and speciality, in words."""
         names = [terms.display("professions", self.profession)]
         if self.speciality:
-            names.append(terms.display("specialities", self.speciality))
+            names.append(terms.speciality(self.speciality))
         return ", ".join(names)
 
 

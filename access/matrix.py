@@ -20,10 +20,11 @@ from patients import terms
 SHAPES = (
     (
         "field_code_profession",
+        "field_code_categorie_document",
         "field_type_de_document.field_code_loinc",
         "field_consultation_document",
     ),
-    ("profession", "type", "consultation"),
+    ("profession", "category", "type", "consultation"),
 )
 SAID = {"1": True, "true": True, "oui": True, "0": False, "false": False, "non": False}
 
@@ -38,24 +39,46 @@ class WrongMatrix(Exception):
 class Cell:
     line: int
     profession: str
-    type: str
+    category: str
+    type: str  # empty: every type of the category
     readable: bool
 
 
 def read(path: Path) -> Readable:
-    """What the file says. Raises `WrongMatrix` with the line: an unknown answer, a cell said twice otherwise."""
-    said: dict[tuple[str, str], Cell] = {}
+    """What the file says. Raises `WrongMatrix` with the line: an unknown answer, a cell said twice otherwise.
+
+    A row of a category alone speaks for its types that have no row of their own. A type that stands in two
+    categories is read only if both say so: what is in doubt is refused (D20).
+    """
+    by_profession: dict[str, dict[tuple[str, str], Cell]] = {}
     for cell in _cells(path):
-        before = said.setdefault((cell.profession, cell.type), cell)
+        said = by_profession.setdefault(cell.profession, {})
+        before = said.setdefault((cell.category, cell.type), cell)
         if before.readable != cell.readable:
             raise WrongMatrix(f"Ligne {cell.line} : le contraire de la ligne {before.line}.")
-    if not said:
+    if not by_profession:
         raise WrongMatrix("Le fichier ne contient aucune cellule.")
-    professions = dict.fromkeys(profession for profession, _ in said)
-    return {
-        one: frozenset(cell.type for cell in said.values() if cell.profession == one and cell.readable)
-        for one in professions
-    }
+    return {profession: _readable(list(said.values())) for profession, said in by_profession.items()}
+
+
+def _readable(cells: list[Cell]) -> frozenset[str]:
+    """The types that one profession reads."""
+    said: dict[str, bool] = {}
+    for cell in (one for one in cells if one.type):
+        said[cell.type] = said.get(cell.type, True) and cell.readable
+    exact = set(said)
+    for cell in (one for one in cells if not one.type):
+        for kind in _types_of(cell) - exact:
+            said[kind] = said.get(kind, True) and cell.readable
+    return frozenset(kind for kind, readable in said.items() if readable)
+
+
+def _types_of(cell: Cell) -> set[str]:
+    """By our own table of types and classes. Raises `WrongMatrix`: a category that has none."""
+    types = {code for code, term in terms.table("types").items() if term.extra["class_code"] == cell.category}
+    if not types:
+        raise WrongMatrix(f"Ligne {cell.line} : aucun type connu n'est de la catégorie « {cell.category} ».")
+    return types
 
 
 def _cells(path: Path) -> Iterator[Cell]:
@@ -70,12 +93,12 @@ def _cells(path: Path) -> Iterator[Cell]:
     if shape is None:
         raise WrongMatrix(f"Colonnes attendues : {', '.join(SHAPES[0])}.")
     for line, row in enumerate(rows, 2):
-        profession, kind, answer = ((row[column] or "").strip() for column in shape)
-        if not profession or not kind:
-            raise WrongMatrix(f"Ligne {line} : la profession ou le type manque.")
+        profession, category, kind, answer = ((row[column] or "").strip() for column in shape)
+        if not profession or not (kind or category):
+            raise WrongMatrix(f"Ligne {line} : la profession manque, ou le type et la catégorie.")
         if answer.lower() not in SAID:
             raise WrongMatrix(f"Ligne {line} : la consultation est 1 ou 0 (ou true, false, oui, non).")
-        yield Cell(line, profession, kind, SAID[answer.lower()])
+        yield Cell(line, profession, category, kind, SAID[answer.lower()])
 
 
 def unknown(readable: Readable) -> list[str]:

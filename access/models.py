@@ -521,6 +521,9 @@ class CaisseGroupGrant(GroupObjectPermissionBase):
         verbose_name = "groupe servant une caisse"
         verbose_name_plural = "groupes servant les caisses"
 
+    def __str__(self) -> str:
+        return f"{self.group} : {self.content_object}"
+
 
 class MatrixVersion(models.Model):
     """One version of the habilitation matrix (article R1111-46). `draft` until an official one is imported."""

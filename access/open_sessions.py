@@ -6,6 +6,7 @@ asked for it, so that who sees a stranger's session is rid of it at once.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from allauth.usersessions.models import UserSession
@@ -91,6 +92,12 @@ def close(user: User, number: int) -> bool:
 def close_others(user: User, current: str | None) -> int:
     """How many were closed."""
     return _end(user, UserSession.objects.filter(user=user).exclude(session_key=current or ""))
+
+
+def forget(users: Collection[User]) -> None:
+    """With their accounts: the session's own row is Django's, and says who signed in."""
+    rows = UserSession.objects.filter(user__in=users)
+    Session.objects.filter(pk__in=list(rows.values_list("session_key", flat=True))).delete()
 
 
 def _end(user: User, rows: QuerySet[UserSession]) -> int:

@@ -1,11 +1,15 @@
-"""Who can see a dossier, who could, who is blocked: the page Autorisations, in two queries."""
+"""Who can see a dossier, who could, who is blocked: the page Autorisations, in three queries."""
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils import timezone
 
+from access.facts import Role
+from access.gate import Entry
 from access.models import AUTHORISED, TREATING, Block, DossierGrant, Professional
 from access.words import polite
 from audit.trail import ActorKind
@@ -26,6 +30,7 @@ class Standing:
     until: dt.datetime | None = None
     recorded: str = ""
     limits: str = ""  # of an authorisation that is not general
+    documents: int = 0  # masked ones, opened to him alone
 
     @property
     def last_day(self) -> dt.datetime | None:
@@ -49,10 +54,21 @@ class Overview:
         return next((one for one in everyone if one.id == professional_id), None)
 
     def ending_before(self, moment: dt.datetime) -> list[Standing]:
-        return [one for one in self.current if not one.treating and one.until and one.until < moment]
+        return [
+            one for one in self.current if one.authorised and not one.treating and one.until and one.until < moment
+        ]
 
 
-def of(dossier_id: uuid.UUID) -> Overview:
+def opened(entry: Entry) -> Any:
+    """Documents opened to one professional each: a carer is told of none, a representative of no secret one (D12)."""
+    rows = entry.dossier.document_grants.running().select_related("user__professional").order_by("-since")
+    if entry.facts.role is Role.CARER:
+        return rows.none()
+    return rows if entry.facts.role is Role.HOLDER else rows.filter(content_object__secret=False)
+
+
+def of(dossier_id: uuid.UUID, opened: Iterable[Any] = ()) -> Overview:
+    """`opened`: the documents opened one by one, where they are to be shown too."""
     now = timezone.now()
     grants = DossierGrant.objects.filter(
         content_object_id=dossier_id, permission__codename__in=(AUTHORISED, TREATING)
@@ -64,6 +80,10 @@ def of(dossier_id: uuid.UUID) -> Overview:
         runs = grant.since <= now and (grant.until is None or grant.until > now)
         standing = _right(grant)
         _add(current if runs else past, standing)
+    for document in opened:
+        one = _person(document.user.professional)
+        by = recorded(document.granted_by, "")
+        _add(current, replace(one, since=document.since, until=document.until, recorded=by, documents=1))
     blocked: dict[uuid.UUID, Standing] = {}
     for block in blocks.order_by("-since"):
         standing = replace(
@@ -92,6 +112,7 @@ def _add(group: dict[uuid.UUID, Standing], new: Standing) -> None:
         new if new.treating else known,
         treating=known.treating or new.treating,
         authorised=known.authorised or new.authorised,
+        documents=known.documents + new.documents,
     )
 
 

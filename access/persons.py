@@ -109,6 +109,15 @@ def running(dossier_id: uuid.UUID, *roles: str) -> list[Representation]:
     return list(rows.select_related("user").order_by("since"))
 
 
+def addresses(dossier_id: uuid.UUID) -> list[str]:
+    """Of the parents of a minor and the guardians: who is told what becomes of the whole dossier."""
+    birth = Patient.objects.values_list("birth_date", flat=True).get(dossier_id=dossier_id)
+    roles = [Representation.Role.GUARDIAN]
+    if not dossiers.of_age(birth, timezone.now()):
+        roles.append(Representation.Role.PARENT)
+    return [one.user.email for one in running(dossier_id, *roles) if one.user.email and one.user.is_active]
+
+
 def _held(entry: Entry, *roles: str) -> list[Representation]:
     return running(entry.dossier.pk, *roles)
 

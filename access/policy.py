@@ -40,6 +40,7 @@ class Scope:
     author: str = ""
     documents: frozenset[uuid.UUID] = field(default_factory=frozenset)
     only_secret: bool = False  # a secret session handles nothing else (EX_0.1-1100)
+    masked_types: frozenset[str] = frozenset()  # these, masked or not, though `masked` is False
 
     def covers(self, document: HasVisibility) -> bool:
         if document.dossier_id != self.dossier_id or document.state == "deleted":
@@ -56,7 +57,7 @@ class Scope:
         shown = document.visible_from is not None and document.visible_from <= self.at
         return (
             (self.types is None or document.type_code in self.types)
-            and (self.masked or not masked)
+            and (self.masked or not masked or document.type_code in self.masked_types)
             and (self.withheld or not document.withheld or shown)
             and (self.secret or not document.secret)
         )
@@ -113,12 +114,24 @@ def _list(facts: Facts) -> Decision:
     return decision
 
 
-def _professional_reads(facts: Facts) -> Decision:
-    """The strongest right decides alone: its ground is what the trace says."""
+def authorised(facts: Facts) -> Authorisation | None:
+    """D18: of an occupational or PMI doctor, only what the holder gave him herself, to him: nothing by a team."""
     given = facts.authorisation
-    if facts.needs_express and given is not None and not given.express:
-        given = None  # D18: neither by a team, nor as the treating doctor
-    if facts.treating and not facts.needs_express:
+    return None if facts.needs_express and given is not None and not given.express else given
+
+
+def is_treating(facts: Facts) -> bool:
+    """D18: nor is he ever the treating doctor."""
+    return facts.treating and not facts.needs_express
+
+
+def _professional_reads(facts: Facts) -> Decision:
+    """The strongest right decides alone: its ground is what the trace says.
+
+    In an emergency an occupational doctor is one of the professionals present (L1111-17 I): D18 does not stop him.
+    """
+    given = authorised(facts)
+    if is_treating(facts):
         return Decision(True, Ground.TREATING_DOCTOR, _scope(facts, masked=True))  # D1, L1111-16
     glass = facts.broke_glass and facts.allows_break_glass
     if glass and facts.readable:
@@ -127,7 +140,7 @@ def _professional_reads(facts: Facts) -> Decision:
     if given is not None and usable and given.types is None and facts.readable:
         return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
     if facts.typed_number and facts.vital & facts.readable:
-        return Decision(True, Ground.EMERGENCY_NUMBER, _emergency_scope(facts, facts.vital & facts.readable))
+        return Decision(True, Ground.EMERGENCY_NUMBER, _number_scope(facts, given if usable else None))
     if given is not None and usable and _types(facts, given):
         return Decision(True, Ground.AUTHORISED, _authorised_scope(facts, given))
     if facts.documents:
@@ -288,6 +301,13 @@ def _break(facts: Facts) -> Decision:
     return decision if facts.allows_break_glass else _no(Ground.OPPOSED)
 
 
+def _close(facts: Facts) -> Decision:
+    """Who follows her, and no stranger, passes on that she wants her dossier closed (rules 1.3, 11.17)."""
+    if not (decision := _record(facts)):
+        return decision
+    return decision if authorised(facts) or is_treating(facts) else _no(Ground.NOT_AUTHORISED)
+
+
 _RULES: dict[Act, Callable[[Facts], Decision]] = {
     Act.LIST: _list,
     Act.OPEN: _open,
@@ -299,6 +319,7 @@ _RULES: dict[Act, Callable[[Facts], Decision]] = {
     Act.EXISTS: _exists,
     Act.RECORD: _record,
     Act.BREAK: _break,
+    Act.CLOSE: _close,
 }
 
 
@@ -316,6 +337,16 @@ def _authorised_scope(facts: Facts, given: Authorisation) -> Scope:
 def _emergency_scope(facts: Facts, types: frozenset[str]) -> Scope:
     """D6: masked documents only if the holder switched that on; those awaiting announcement yes."""
     return _scope(facts, types=types, masked=facts.shows_masked_in_emergency)
+
+
+def _number_scope(facts: Facts, given: Authorisation | None) -> Scope:
+    """What is vital, and still all that the holder authorised him for: a number takes nothing away (S45)."""
+    scope = _emergency_scope(facts, facts.vital & facts.readable)
+    if given is None:
+        return scope
+    more = _authorised_scope(facts, given)
+    seen = frozenset().union(*(one.types for one in (scope, more) if one.masked and one.types))
+    return replace(scope, types=(scope.types or frozenset()) | _types(facts, given), masked=False, masked_types=seen)
 
 
 def _scope(

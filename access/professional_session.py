@@ -28,6 +28,7 @@ OPENED = frozenset(
     {"psc_home", "psc_situation", "psc_sign_out", "psc_sign_in", "psc_callback", "psc_back_channel"}
     | {
         "help",
+        "certificates",
         "legal",
         "matrix",
         "statistics",

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db.models import Q
 from django.template.loader import render_to_string
 
 from access.models import User
-from patients.models_requests import RUNNING, Request
+from patients import deadlines
+from patients.models_requests import RUNNING, Kind, Request
 
 log = logging.getLogger(__name__)
 BEFORE = (7, 3, 1)  # days before the deadline
 PAST = -1  # reminded that it is late: to the operator too
+REFLECTION = deadlines.of(Kind.DESTRUCTION).reflection
 MOST = 5000  # rows looked at
 
 
@@ -45,7 +48,9 @@ class Due:
 
 def due(today: dt.date, within: int = BEFORE[0]) -> list[Due]:
     """The most urgent first, on every dossier."""
-    rows = Request.objects.filter(state__in=RUNNING, due_on__lte=today + dt.timedelta(days=within))
+    soon = today + dt.timedelta(days=within)
+    rows = Request.objects.filter(state__in=RUNNING)
+    rows = rows.filter(Q(due_on__lte=soon) | Q(kind=Kind.DESTRUCTION, due_on__lte=soon + REFLECTION))
     rows = rows.defer("said", "answer", "missing", "address", "extension").order_by("due_on", "asked_at")
     return [
         Due(
@@ -54,13 +59,14 @@ def due(today: dt.date, within: int = BEFORE[0]) -> list[Due]:
             row.on_paper,
             row.get_kind_display(),
             row.get_state_display(),
-            row.due_on,
-            (row.due_on - today).days,
+            row.answer_by,
+            (row.answer_by - today).days,
             row.owner,
             row.owner_name,
             row.reminded,
         )
         for row in rows[:MOST]
+        if row.answer_by <= soon
     ]
 
 

@@ -37,3 +37,5 @@ def grants_for(alias: str, tables: list[str]) -> Iterator[str]:
     yield f"GRANT EXECUTE ON FUNCTION audit_make_partition(date) TO {APP}"
     yield "REVOKE EXECUTE ON FUNCTION audit_forget_dossier(uuid) FROM PUBLIC"
     yield f"GRANT EXECUTE ON FUNCTION audit_forget_dossier(uuid) TO {APP}"
+    yield "REVOKE EXECUTE ON FUNCTION archival_sample_again() FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION archival_sample_again() TO {APP}"

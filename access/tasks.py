@@ -45,7 +45,11 @@ def write_access_letter(user_id: str) -> None:
     person = recovery.addressee(user)
     code = recovery.make_letter_code(user) if person else None
     if code is not None:
-        letters.write(f"acces-{uuid7()}", "pdf/access_letter.html", {"person": person, "code": codes.on_paper(code)})
+        letters.write(
+            f"acces-{user.pk.hex}-{uuid7().hex}",
+            "pdf/access_letter.html",
+            {"person": person, "code": codes.on_paper(code)},
+        )
 
 
 @shared_task

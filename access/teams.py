@@ -54,12 +54,29 @@ def join(entry: Entry, team: CareTeam, member: Professional) -> DossierGrant:
 
 
 def join_as_member(entry: Entry, member: Professional) -> DossierGrant:
-    """A member brings another in. Raises `ValidationError` when he is in no running team himself."""
+    """A member brings another in. Raises `ValidationError` when he is in no running team himself, or when the holder
+    withdrew that other one: she alone brings him back.
+    """
     own = grants.running(entry, AUTHORISED).filter(user=entry.caller.user).exclude(team=None).first()
     team = running(entry).filter(pk=own.team).first() if own is not None else None
     if team is None:
         raise ValidationError("Vous n'êtes membre d'aucune équipe de soins autorisée par le titulaire.", code="none")
+    if _withdrawn(entry, member):
+        raise ValidationError("Le titulaire lui a retiré son autorisation : lui seul la redonne.", code="withdrawn")
     return join(entry, team, member)
+
+
+def _withdrawn(entry: Entry, member: Professional) -> bool:
+    """Whether his last authorisation was ended for him: before its end, and not with the whole of its team."""
+    of_his = DossierGrant.objects.filter(
+        content_object=entry.dossier, user__professional=member, permission__codename=AUTHORISED
+    )
+    grant = of_his.first()
+    if grant is None or grant.until is None or grant.until > timezone.now():
+        return False
+    last = DossierGrant.history.filter(content_object=entry.dossier, id=grant.pk).order_by("-history_date").first()
+    team = of(entry, grant.team) if grant.team is not None else None
+    return last is not None and last.history_date >= grant.until and (team is None or team.until > timezone.now())
 
 
 def end(entry: Entry, team: CareTeam) -> int:

@@ -30,6 +30,7 @@ urlpatterns = [
     path("profil/", views.show_profile, name="profile"),
     path("profil/coordonnees/", views.contacts, name="profile_contacts"),
     path("matrice/", views_matrix.show, name="matrix"),
+    path("profil/apres-moi/", views_masks.heirs, name="profile_heirs"),
     path("profil/nouveaux-documents/", views_masks.new_documents, name="profile_new_documents"),
     path("demandes/", views_consent.requests, name="consents"),
     path("demandes/attente/", views_consent.watch, name="consent_watch"),

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from access import directory, grants, holder, overview, profile, teams
-from access.facts import Act
+from access import directory, grants, holder, overview, profile, seen_by, teams
+from access.facts import Act, Role
 from access.forms import Authorisation, Contacts, ProfessionalSearch
 from access.gate import Entry
 from access.models import Professional
@@ -46,7 +46,7 @@ def dossiers(request: HttpRequest) -> HttpResponse:
 @require_safe
 def autorisations(request: HttpRequest) -> HttpResponse:
     with _see_rights(request) as entry:
-        people = overview.of(entry.dossier.pk)
+        people = overview.of(entry.dossier.pk, overview.opened(entry))
         entry.trace(detail={"page": "autorisations"})
     context = {"people": people, "is_open": entry.dossier.is_open, "form": ProfessionalSearch()}
     return render(request, "access/autorisations.html", context)
@@ -93,7 +93,7 @@ def _professional(
     rows = Professional.objects.prefetch_related("situations__structure")
     row = get_object_or_404(rows, pk=professional_id)
     with _see_rights(request) as entry:
-        people = overview.of(entry.dossier.pk)
+        people = overview.of(entry.dossier.pk, overview.opened(entry))
         may_team = entry.actor.kind is not ActorKind.CARER and row.active and entry.dossier.is_open
         found_teams = list(teams.running(entry)) if may_team else []
         entry.trace(detail={"page": "autorisations"})
@@ -105,10 +105,12 @@ def _professional(
         "blocked": standing in people.blocked,
         "treating_here": running is not None and running.treating,
         "authorised": running is not None and running.authorised,
+        "documents": running.documents if running is not None else 0,
         "treating": people.treating,
         "teams": [] if running is not None and running.authorised else found_teams,
         "is_open": entry.dossier.is_open,
         "active": row.active,
+        "may_treat": entry.actor.kind is not ActorKind.CARER,
         "form": form,
         "error": error,
     }
@@ -121,7 +123,7 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
     form = Authorisation(request.POST)
     if not form.is_valid():
         return _professional(request, professional_id, form, status=422)
-    until, limits = form.until, {name: form.cleaned_data[name] for name in ("extent", "families")}
+    until, limits = form.until, form.limits
 
     def give(entry: Entry, who: Professional) -> str:
         express = entry.actor.kind is not ActorKind.CARER  # D18: the holder, or who speaks for him by law
@@ -133,6 +135,8 @@ def authorise(request: HttpRequest, professional_id: uuid.UUID) -> HttpResponse:
 
 
 def _name_treating(entry: Entry, who: Professional) -> str:
+    if all(one.needs_express for one in seen_by.callers(who)):
+        raise ValidationError(grants.NEVER_TREATING, code="express")  # D18: in none of his situations
     grants.name_treating(entry, who, source="web")
     return f"{polite(who.name)} est maintenant votre médecin traitant."
 
@@ -211,6 +215,7 @@ def show_profile(request: HttpRequest) -> HttpResponse:
         "patient": patient,
         "number_end": patient.ins.matricule[-3:],
         "consent": consent,
+        "is_holder": entry.facts.role is Role.HOLDER,
     }
     return render(request, "access/profile.html", context)
 

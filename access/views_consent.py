@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import consents, durations, gate, holder
 from access.facts import Act
-from access.forms import Form
+from access.forms import HowMuch
 from access.models import ConsentRequest
 from access.policy import decide
 from access.words import polite
@@ -22,7 +22,7 @@ from patients import terms
 YES, NO = "oui", "non"
 
 
-class Answer(Form):
+class Answer(HowMuch):
     answer = django_forms.ChoiceField(choices=[(YES, YES), (NO, NO)])
     duration = django_forms.ChoiceField(
         label="Jusqu'à quand ?",
@@ -31,6 +31,13 @@ class Answer(Form):
         required=False,
         widget=django_forms.RadioSelect,
     )
+
+    def clean(self) -> dict[str, Any]:
+        """A no is a no, whatever was ticked before it."""
+        if self.cleaned_data.get("answer") == NO:
+            self.errors.clear()
+            return {"answer": NO}
+        return super().clean()
 
 
 def _cards(dossier_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -78,12 +85,19 @@ def _page(request: HttpRequest, error: str = "", status: int = 200) -> HttpRespo
 def answer(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     form = Answer(request.POST)
     if not form.is_valid():
-        return _page(request, "Répondez oui ou non, et choisissez une durée.", 422)
+        unticked = "families" in form.errors
+        said = (
+            "Cochez au moins une famille de documents."
+            if unticked
+            else "Répondez oui ou non, et choisissez une durée."
+        )
+        return _page(request, said, 422)
     yes = form.cleaned_data["answer"] == YES
     until = durations.end_of(form.cleaned_data["duration"] or durations.VISIT) if yes else None
+    limits = form.limits if yes else {}
     try:
         with holder.enter(request, Act.AUTHORISE, Event.CONSENT_ANSWERED, lock=True, object_id=request_id) as entry:
-            row = consents.answer(entry, request_id, yes, until)
+            row = consents.answer(entry, request_id, yes, until, **limits)
     except ValidationError as error:
         return _page(request, " ".join(error.messages), 422)
     name = polite(row.user.professional.name) if row.user.professional else ""

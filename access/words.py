@@ -117,6 +117,7 @@ ACTS: dict[str, Act] = {
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
     Event.SESSIONS_CLOSED: Act("fermé une session restée ouverte", "fermer une session"),
     Event.STAFF_ADDED: Act("ouvert un compte de guichet ou d'exploitation", "ouvrir un compte"),
+    Event.CLOCK_AVOWED: Act("confirmé l'heure du service", "confirmer l'heure du service"),
     Event.STAFF_ENDED: Act("fermé un compte de guichet ou d'exploitation", "fermer un compte"),
     Event.TRACES_EXPORTED: Act("écrit les traces d'un professionnel", "écrire les traces d'un professionnel"),
     Event.CARE_FED: Act("ajouté des soins remboursés", "ajouter des soins remboursés"),
@@ -126,6 +127,14 @@ ACTS: dict[str, Act] = {
     Event.COPY_FETCHED: Act("récupéré une copie du dossier", "récupérer une copie du dossier"),
     Event.COPY_DESTROYED: Act("détruit une copie du dossier", "détruire une copie du dossier"),
     Event.COPY_IMPORTED: Act("ajouté des documents venus d'une copie", "ajouter des documents venus d'une copie"),
+    Event.ENVELOPE_ASKED: Act(
+        "fait imprimer sous pli fermé une copie du dossier", "faire imprimer sous pli fermé une copie du dossier"
+    ),
+    Event.ENVELOPE_PRINTED: Act(
+        "imprimé une copie du dossier, sans qu'un agent la voie",
+        "imprimer une copie du dossier, sans qu'un agent la voie",
+    ),
+    Event.ENVELOPE_HANDED: Act("remis le pli fermé d'une copie", "remettre le pli fermé d'une copie"),
     Event.EMAIL_CHANGED: Act("changé l'adresse e-mail de connexion", "changer l'adresse e-mail de connexion"),
 }
 
@@ -194,6 +203,7 @@ SETTINGS = {
     "contacts": "les coordonnées",
     "urgence": "les réglages pour les urgences",
     "nouveaux": "ce qui arrive aux nouveaux documents",
+    "proches": "ce que les proches peuvent demander après un décès",
     "carte": "la carte d'urgence, en la retirant",
 }
 MODES = {

@@ -4,7 +4,7 @@ from django.db.models.signals import post_migrate
 
 class ArchivalConfig(AppConfig):
     name = "archival"
-    verbose_name = "archivage"
+    verbose_name = "Archivage"
 
     def ready(self) -> None:
         from archival import samples

@@ -28,9 +28,12 @@ def pieces(selection: Selection, files: dict[str, str]) -> Iterator[bytes]:
 def _resources(selection: Selection, files: dict[str, str]) -> Iterator[dict[str, Any]]:
     dossier_id = selection.copy.dossier_id
     yield patient(selection.patient) | {"_urn": f"urn:uuid:{dossier_id}"}
-    matricule = selection.patient.ins.matricule
+    matricule, kept = selection.patient.ins.matricule, set(selection.ids)
     for document, stored in selection.texts():
-        yield _document(document, with_number(_text(document, stored, selection), matricule), files[document.pk.hex])
+        text = _text(document, stored, selection)
+        if document.replaces_id not in kept:
+            text = entries.without_link(text)  # nothing that is not in the copy is named in it
+        yield _document(document, with_number(text, matricule), files[document.pk.hex])
     for lot in selection.sets:
         yield _set(lot, selection)
 

@@ -21,7 +21,10 @@ PATIENT = (
     *("birth_family", "used_family", "given_names", "birth_date", "sex", "birthplace", "status"),
     *("email", "phone", "address", "postal_code"),
 )
-CHOICES = ("allows_break_glass", "allows_regulation", "shows_masked_in_emergency", "masks_new_documents")
+CHOICES = (
+    *("allows_break_glass", "allows_regulation", "shows_masked_in_emergency", "masks_new_documents"),
+    "refuses_heirs",
+)
 SET = (
     *("unique_id", "source_id", "designation", "title", "author_ids", "author_family", "author_given"),
     *("author_structure", "archived", "date"),

@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from archival import holds
+from archival import destruction, holds
+from archival.holds_models import LegalHold
 from archival.reopening import reopen
 from audit.trail import SYSTEM, Actor
 from patients import dossiers, notices, requests
@@ -23,14 +24,13 @@ from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
 Carrier = Callable[[Request, Actor], None]
-BATCH = 200
 WARNING = dt.timedelta(days=7)  # before an early destruction, once more
 
 
 def close(row: Request, by: Actor) -> None:
     """Closed meanwhile by another way: what was asked is done."""
-    if _locked(row).is_open:
-        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+    if dossiers.locked(row.dossier_id).is_open:
+        dossiers.close(row.dossier_id, closure=requests.closure_of(row), by=by)
 
 
 def destroy(row: Request, by: Actor) -> None:
@@ -38,53 +38,49 @@ def destroy(row: Request, by: Actor) -> None:
 
     Raises ValidationError while a legal hold keeps the dossier (D16): the next round asks again.
     """
-    dossier = _locked(row)
+    dossier = dossiers.locked(row.dossier_id)
+    if not requests.may_undo(dossier, requests.decided_by(row)):  # closed for fraud since it was accepted
+        raise ValidationError(requests.ONLY_OPERATOR, code="operator")
     if holds.keeps(row.dossier_id):
         raise ValidationError("Une procédure en cours oblige à conserver ce dossier.", code="held")
-    if dossier.is_open:
-        dossiers.close(row.dossier_id, closure=_closure(row), by=by)
+    if dossier.is_open:  # its acceptance closed it: reopened since, the request would have been cancelled
+        raise ValidationError("Un dossier ouvert n'est pas détruit.", code="open")
     Dossier.objects.filter(pk=row.dossier_id).update(state=Dossier.State.DESTROYED)
 
 
 def reactivate(row: Request, by: Actor) -> None:
     """The request is the recorded consent (R1111-36): signed paper, or the person herself at the counter."""
-    if not _locked(row).is_open:
+    if not dossiers.locked(row.dossier_id).is_open:
         evidence = f"demande {row.on_paper}, {row.identity}"
-        reopen(row.dossier_id, agreement=Agreement(row.asked_by, evidence, Channel(row.channel)), by=by)
-
-
-def _locked(row: Request) -> Dossier:
-    return Dossier.objects.select_for_update(of=("self",)).get(pk=row.dossier_id)
-
-
-def _closure(row: Request) -> Dossier.Closure:
-    if row.channel == Channel.PROFESSIONAL:
-        return Dossier.Closure.PROFESSIONAL
-    asked_by = row.asked_by.partition(":")[0]
-    return Dossier.Closure.REPRESENTATIVE if asked_by == "representative" else Dossier.Closure.HOLDER
+        given_by = "holder" if requests.asks_herself(row) else "representative"
+        agreement = Agreement(given_by, evidence, Channel(row.channel))
+        reopen(row.dossier_id, agreement=agreement, by=by, decided_by=requests.decided_by(row))
 
 
 CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}
 
 
-def ready() -> list[Request]:
-    """Accepted, with a carrier, and the time to think it over is past."""
-    rows = Request.objects.filter(state=State.ACCEPTED, kind__in=CARRIERS, not_before__lte=timezone.now())
-    return list(rows.order_by("due_on")[:BATCH])
+def ready(at: dt.datetime | None = None) -> list[Request]:
+    """Accepted, with a carrier, and the time to think it over is past, by the earlier of the two clocks."""
+    past = at or timezone.now()
+    rows = Request.objects.filter(state=State.ACCEPTED, kind__in=CARRIERS, not_before__lte=past)
+    held = LegalHold.objects.running().values("dossier_id")
+    return list(rows.exclude(kind=Kind.DESTRUCTION, dossier_id__in=held).order_by("due_on"))
 
 
 def carry_out(by: Actor = SYSTEM) -> tuple[int, int]:
-    """How many were done, how many were left for the next round."""
+    """How many were done, how many were left for the next round. Raises `ClocksApart`: nothing was."""
+    at = destruction.refuse_clocks_apart()
     done = left = 0
-    for row in ready():
+    for row in ready(at):
         try:
             with transaction.atomic():
                 requests.finish(row.dossier_id, row.pk, by=by)  # locks it, and refuses what moved meanwhile
                 CARRIERS[row.kind](row, by)
             done += 1
-        except (ValidationError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (one that fails, whatever the reason, keeps no other waiting)
             left += 1
-            log.warning("requests: one accepted %s was left for later (%s)", row.kind, type(error).__name__)
+            log.error("requests: one accepted %s was left for later (%s)", row.kind, type(error).__name__)
     return done, left
 
 
@@ -95,9 +91,9 @@ def warn_of_destruction() -> int:
         state=State.ACCEPTED, kind=Kind.DESTRUCTION, not_before__gt=now, not_before__lte=now + WARNING
     )
     told = 0
-    for row in rows.order_by("due_on")[:BATCH]:
+    for row in rows.order_by("due_on"):
         known = Notice.objects.filter(dossier_id=row.dossier_id, kind=Notice.Kind.DESTRUCTION_NEAR)
         if not known.filter(created_at__gte=row.asked_at).exists():
-            notices.tell(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)
+            notices.tell_all(row.dossier_id, Notice.Kind.DESTRUCTION_NEAR)
             told += 1
     return told

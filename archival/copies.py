@@ -22,13 +22,13 @@ from archival.copies_models import Copy, LegalCopy
 from audit import trail
 from audit.trail import SYSTEM, Actor, Event
 from documents import keys, vault
+from patients import envelopes
 from patients.models import Channel, Dossier
 
 DAYS = 8  # R1111-1: the delay of a copy; as long is it kept
-MOST = 3  # of one dossier at once, whoever asked
+MOST = 3  # of one dossier at once, for one who asks: nobody learns how many others have
 TRIES = 3
 SILENCE = dt.timedelta(minutes=10)  # a worker that says nothing for so long is dead
-LOOK_AGAIN = 64  # segments of 64 KiB between two looks at the right while the bytes leave
 
 
 class Gone(Exception):
@@ -86,9 +86,10 @@ def _not_too_many(row: Copy) -> None:
     same = [one for one in kept if one.is_under_way and (one.kind, one.asker_id) == (row.kind, row.asker_id)]
     if same and row.legal_id is None:
         raise ValidationError("Cette copie est déjà en préparation.", code="known")
-    if len(kept) >= MOST and row.channel == Channel.WEB:
+    own = [one for one in kept if one.asker_id == row.asker_id]
+    if len(own) >= MOST and row.channel == Channel.WEB:
         raise ValidationError(
-            f"{MOST} copies de ce dossier existent déjà. Détruisez-en une pour en demander une autre.", code="most"
+            f"Vous avez déjà {MOST} copies de ce dossier. Détruisez-en une pour en demander une autre.", code="most"
         )
 
 
@@ -101,6 +102,12 @@ def hers(dossier_id: uuid.UUID, asker: User) -> list[Copy]:
     )
 
 
+def lost_by_closing(dossier_id: uuid.UUID) -> list[Copy]:
+    """In the making or ready, whoever asked, with no recorded request behind: a closing destroys them (D13)."""
+    rows = Copy.objects.kept().filter(dossier_id=dossier_id, request_id=None)
+    return [row for row in rows.order_by("asked_at") if row.is_under_way or row.is_ready]
+
+
 def one_of(dossier_id: uuid.UUID, asker: User, copy_id: uuid.UUID) -> Copy:
     """Raises `Gone`: another's copy of the same dossier is as absent as none."""
     row = Copy.objects.filter(dossier_id=dossier_id, asker_id=asker.pk, pk=copy_id).first()
@@ -110,7 +117,7 @@ def one_of(dossier_id: uuid.UUID, asker: User, copy_id: uuid.UUID) -> Copy:
 
 
 # -- given -----------------------------------------------------------------------------------------------------
-def give(row: Copy, *, by: Actor, **detail: Any) -> Iterator[bytes]:
+def give(row: Copy, *, by: Actor, event: Event = Event.COPY_FETCHED, **detail: Any) -> Iterator[bytes]:
     """The bytes, once the trace is committed. Raises `Gone`, `vault.Unreadable`, what the gate raises."""
     with transaction.atomic(durable=True):
         fresh = locked(row)
@@ -119,7 +126,7 @@ def give(row: Copy, *, by: Actor, **detail: Any) -> Iterator[bytes]:
         _still_hers(fresh)
         fresh.fetched_at = timezone.now()
         fresh.save(update_fields=["fetched_at"])
-        _trace(fresh, Event.COPY_FETCHED, by, **detail)
+        _trace(fresh, event, by, **detail)
     return _pieces(fresh, keys.of(fresh.dossier_id))
 
 
@@ -131,9 +138,10 @@ def _still_hers(row: Copy) -> None:
 
 
 def _pieces(row: Copy, key: bytes) -> Iterator[bytes]:
+    """Before each segment (64 KiB) but the first the right is looked at again, as for a document that leaves."""
     with store().open(row.pk) as file:
         for number, piece in enumerate(vault.unseal(key, row.pk, file)):
-            if number and number % LOOK_AGAIN == 0 and not _goes_on(row):
+            if number and not _goes_on(row):
                 raise Gone  # closed, destroyed or withdrawn meanwhile: the connection breaks here
             yield piece
 
@@ -159,15 +167,8 @@ def destroy(row: Copy, *, by: Actor, why: str) -> None:
         fresh.state, fresh.contains, fresh.step = Copy.State.DESTROYED, [], ""
         fresh.save(update_fields=["state", "contains", "step"])
         _trace(fresh, Event.COPY_DESTROYED, by, why=why)
+        envelopes.gone(row.dossier_id, row.pk)
         transaction.on_commit(lambda: store().delete(row.pk))
-
-
-def destroy_all(dossier_id: uuid.UUID, *, by: Actor, why: str) -> int:
-    """Every copy of a dossier: at its closing, before its destruction."""
-    rows = list(Copy.objects.kept().filter(dossier_id=dossier_id))
-    for row in rows:
-        destroy(row, by=by, why=why)
-    return len(rows)
 
 
 def forget(dossier_id: uuid.UUID) -> None:
@@ -230,10 +231,13 @@ def claim(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> Copy | None:
         row.state = Copy.State.FAILED if row.attempts > TRIES else Copy.State.RUNNING
         row.seen_at, row.progress, row.step = now, 0, ""
         row.save(update_fields=["attempts", "state", "seen_at", "progress", "step"])
+        if row.state == Copy.State.FAILED:
+            envelopes.gone(dossier_id, copy_id)
     return row if row.state == Copy.State.RUNNING else None
 
 
 def fail(row: Copy, ground: str) -> None:
+    """Raises `Gone`: it went with its dossier meanwhile."""
     with transaction.atomic():
         fresh = locked(row)
         if not fresh.is_under_way:
@@ -241,6 +245,7 @@ def fail(row: Copy, ground: str) -> None:
         fresh.state, fresh.step = Copy.State.FAILED, ""
         fresh.save(update_fields=["state", "step"])
         _trace(fresh, Event.COPY_MADE, SYSTEM, allowed=False, ground=ground)
+        envelopes.gone(row.dossier_id, row.pk)
         transaction.on_commit(lambda: store().delete(row.pk))
 
 

@@ -11,24 +11,19 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.utils import timezone
 
-_avowed = dt.timedelta()
-
-
-def avowed() -> dt.timedelta:
-    """By how much this process moved its clock on purpose: nothing, outside a demonstration."""
-    return _avowed if settings.DEMO else dt.timedelta()
+from patients import clocks
 
 
 @contextmanager
 def moved_to(moment: dt.datetime, *, avow: bool = True) -> Iterator[None]:
     """`timezone.now()` goes on from there; `avow=False`: as a machine whose clock is wrong."""
-    global _avowed
     if not settings.DEMO:
         raise RuntimeError("Réservé à la démonstration (DMP_DEMO=1).")
     real, shift = timezone.now, moment - timezone.now()
     timezone.now = lambda: real() + shift
-    _avowed = shift if avow else dt.timedelta()
+    clocks.avow_move(shift if avow else dt.timedelta())
     try:
         yield
     finally:
-        timezone.now, _avowed = real, dt.timedelta()
+        timezone.now = real
+        clocks.avow_move(dt.timedelta())

@@ -14,6 +14,7 @@ from django.utils import timezone
 from archival.holds_models import LegalHold
 from audit import trail
 from audit.trail import Actor, Event
+from patients import dossiers
 from patients.models import Dossier
 
 TWO = "Un autre exploitant doit le faire : il faut deux personnes."
@@ -38,7 +39,7 @@ def put(dossier_id: uuid.UUID, *, reason: str, evidence: str, by: Actor) -> Lega
     if not reason.strip() or not evidence.strip():
         raise ValidationError("Dites pourquoi, et quelle est la preuve.", code="words")
     with transaction.atomic():
-        dossier = Dossier.objects.select_for_update(of=("self",)).filter(pk=dossier_id).first()
+        dossier = dossiers.locked_if_there(dossier_id)
         if dossier is None or dossier.state == Dossier.State.DESTROYED:
             raise ValidationError("Ce dossier n'est plus là : il est détruit.", code="destroyed")
         row = LegalHold(dossier=dossier, reason=reason.strip(), evidence=evidence.strip(), set_by=by.reference)
@@ -86,6 +87,7 @@ def lift(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, by: Actor) -> LegalHold:
 @contextmanager
 def _locked(dossier_id: uuid.UUID, hold_id: uuid.UUID) -> Iterator[LegalHold]:
     with transaction.atomic():
+        dossiers.locked_if_there(dossier_id)
         rows = LegalHold.objects.select_for_update(of=("self",)).running()
         row = rows.filter(dossier_id=dossier_id, pk=hold_id).first()
         if row is None:

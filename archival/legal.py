@@ -19,8 +19,9 @@ from archival.copies_models import Copy, LegalCopy
 from audit import trail
 from audit.trail import Actor, Event
 from patients import terms
-from patients.models import Channel
+from patients.models import Channel, Dossier
 from patients.models_requests import Kind, Request, State
+from patients.requests import OPPOSED
 
 KINDS = (Kind.HEIRS, Kind.COPY)
 
@@ -43,6 +44,8 @@ def propose(request: Request, needed: Needed, *, by: Actor) -> LegalCopy:
         raise ValidationError(
             "Il faut une demande enregistrée et acceptée : copie, ou accès des proches.", code="state"
         )
+    if request.kind == Kind.HEIRS and Dossier.objects.get(pk=request.dossier_id).refuses_heirs:
+        raise ValidationError(OPPOSED, code="opposed")
     if timezone.now() < request.not_before:
         raise ValidationError("Le délai de réflexion de cette demande court encore.", code="early")
     if not needed.recipient.strip() or not needed.reason.strip() or not needed.evidence.strip():

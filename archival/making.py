@@ -21,8 +21,8 @@ from archival.selection import Selection
 from audit import trail
 from audit.trail import SYSTEM, Event
 from documents import keys, sandbox, vault
-from patients import notices
-from patients.models import Notice
+from patients import envelopes, notices
+from patients.models import Channel, Notice
 
 log = logging.getLogger(__name__)
 AGAIN = (OSError, sandbox.NotStarted)  # the machine's fault: the next round tries again
@@ -34,9 +34,14 @@ def make(dossier_id: uuid.UUID, copy_id: uuid.UUID) -> None:
     if row is None:
         return
     try:
-        _make(row)
+        _make_or_say_why(row)
     except (Stopped, copies.Gone):
         copies.store().delete(row.pk)
+
+
+def _make_or_say_why(row: Copy) -> None:
+    try:
+        _make(row)
     except gate.Refused as refusal:
         copies.fail(row, refusal.decision.ground)
     except gate.Absent:
@@ -66,7 +71,7 @@ def _make(row: Copy) -> None:
         )
     progress = Progress(row, len(chosen.pieces))
     digest, size = _seal(row, chosen, progress)
-    _finish(row, chosen, digest, size)
+    _finish(row, chosen, digest, size, progress.pages)
 
 
 def _seal(row: Copy, chosen: Selection, progress: Progress) -> tuple[bytes, int]:
@@ -85,7 +90,7 @@ def _seal(row: Copy, chosen: Selection, progress: Progress) -> tuple[bytes, int]
     return digest.digest(), size
 
 
-def _finish(row: Copy, chosen: Selection, digest: bytes, size: int) -> None:
+def _finish(row: Copy, chosen: Selection, digest: bytes, size: int, pages: int) -> None:
     """Under the dossier's lock: a closing, a destruction, a right that ended meanwhile come before or after it."""
     with transaction.atomic(durable=True):
         entry = standing.of(row, Event.COPY_MADE, lock=True)
@@ -102,5 +107,7 @@ def _finish(row: Copy, chosen: Selection, digest: bytes, size: int) -> None:
         fresh.ready_at, fresh.expires_at = now, now + dt.timedelta(days=copies.DAYS)
         fresh.size, fresh.sha256, fresh.contains, fresh.left_out = size, digest, chosen.ids, chosen.left_out
         fresh.save()
-        if fresh.legal_id is None:
+        if fresh.kind == Copy.Kind.PAPER:
+            envelopes.ready(row.dossier_id, row.pk, pages)
+        if fresh.legal_id is None and fresh.channel != Channel.POST:  # the post brings the copy itself
             notices.tell(row.dossier_id, Notice.Kind.COPY_READY)

@@ -28,6 +28,7 @@ class Tombstone(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     mark = models.BinaryField("empreinte", max_length=32, unique=True)
     destroyed_at = models.DateTimeField("détruit le", default=timezone.now)
+    came_back = models.BooleanField("revenu d'une sauvegarde", default=False)
 
     class Meta:
         verbose_name = "dossier détruit"
@@ -35,6 +36,21 @@ class Tombstone(models.Model):
 
     def __str__(self) -> str:
         return f"détruit le {self.destroyed_at:%d/%m/%Y}"
+
+
+class Sweep(models.Model):
+    """What the last nightly search for what is left of destroyed dossiers found (`archival.sweep`): one row."""
+
+    at = models.DateTimeField("fait le", default=timezone.now)
+    swept = models.PositiveIntegerField("dossiers dont il restait quelque chose")
+    unknown = models.PositiveIntegerField("restes sans dossier ni destruction connue")
+
+    class Meta:
+        verbose_name = "recherche des restes"
+        verbose_name_plural = "recherches des restes"
+
+    def __str__(self) -> str:
+        return f"{self.swept} balayés, {self.unknown} à voir"
 
 
 from archival.copies_models import Copy, LegalCopy  # noqa: E402, F401 (their tables are this app's)

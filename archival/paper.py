@@ -24,6 +24,8 @@ from archival.selection import Piece, Selection
 from documents import bodies, content, contents, keys, sandbox, trends, vault
 from documents.families import family_of
 from documents.sandbox import Child
+from patients import addresses, envelopes
+from patients.typography import set_in_type
 
 MODULE, TIMEOUT, LAYOUT = "archival.press", 30.0, 120.0  # seconds a question
 DRAWN = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff"})
@@ -182,7 +184,9 @@ def _laid(selection: Selection, chapters: list[Chapter], press: Press, progress:
         press.ask("part", render_to_string("pdf/copy_part.html", context).encode(), LAYOUT)
         done += len(part)
     titles = [(chapter.piece.number, chapter.piece.document.title) for chapter in chapters]
-    return press.ask("bind", json.dumps(titles).encode(), LAYOUT)
+    bound = press.ask("bind", json.dumps(titles).encode(), LAYOUT)
+    progress.pages = bound["pages"]
+    return bound
 
 
 def _parts(chapters: list[Chapter]) -> list[list[Chapter]]:
@@ -204,6 +208,8 @@ def _front(selection: Selection, chapters: list[Chapter], token: str) -> str:
         families.setdefault(chapter.family.slug, []).append(chapter)
     context = {
         "token": token,
+        "envelope": envelopes.around(selection.copy.dossier_id, selection.copy.pk),
+        "to": addresses.of(selection.copy.dossier_id, selection.copy.request_id),
         "selection": selection,
         "patient": selection.patient,
         "dossier": selection.entry.dossier,
@@ -216,7 +222,7 @@ def _front(selection: Selection, chapters: list[Chapter], token: str) -> str:
         "latest": latest.rows(selection.results),
         "curves": [] if legal else trends.curves_of(selection.results, selection.entry.scope),
     }
-    return render_to_string("pdf/copy.html", context)
+    return set_in_type(render_to_string("pdf/copy.html", context))
 
 
 # -- put together --------------------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ class Placeholders(URLFetcher):
 class Book:
     """What is laid out at once is held in memory: parts are laid out one after the other, then joined to the front.
 
-    `token`, which no document can know: followed by `start` it becomes the number of the first page, followed by the
-    number of a document the page where that one begins. A link to `doc:12` leads there.
+    `token`, which no document can know: followed by `start` it becomes the number of the first page, by `pages` how
+    many there are, by the number of a document the page where that one begins. A link to `doc:12` leads there.
     """
 
     def __init__(self, front: str, token: str) -> None:
@@ -122,7 +122,8 @@ class Book:
         self.pages += len(laid.pages)
 
     def bound(self, titles: list[tuple[int, str]]) -> bytes:
-        front = re.sub(f"{self.token}([0-9]+)", lambda one: str(self.places.get(int(one[1]), 0) + 1), self.front)
+        front = self.front.replace(f"{self.token}pages", str(self.pages))
+        front = re.sub(f"{self.token}([0-9]+)", lambda one: str(self.places.get(int(one[1]), 0) + 1), front)
         laid = self._laid(front, 0).write_pdf(pdf_variant=VARIANT)
         return joining.join(laid, self.parts, self.places, titles)
 
@@ -143,7 +144,7 @@ def part(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
 def bind(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
     """A tagged PDF/A-3, and what must be known to add to it without reading it again. `content`: titles, in JSON."""
     made = _books[0].bound(json.loads(content))
-    return {"pdf": base64.b64encode(made).decode(), "tail": tail(made)}
+    return {"pdf": base64.b64encode(made).decode(), "tail": tail(made), "pages": _books[0].pages}
 
 
 def tail(made: bytes) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Progress:
     copy: Copy
     total: int
     told_at: float = field(default=0.0)
+    pages: int = 0  # of a paper copy, once it is laid out
 
     def __call__(self, done: int, step: str) -> None:
         """Raises `Stopped`."""

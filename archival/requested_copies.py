@@ -1,18 +1,20 @@
 """Copies that a recorded request asked for (at the counter, by post, or of a closed dossier) and that was accepted.
 
 Once the time to think it over is past (48 hours, R1111-1) the copy is made. One asked for online is then done: it
-waits in « Mes copies ». One to be posted is printed by an operator, and a person says « C'est fait ».
+waits in « Mes copies ». Another leaves on paper, in an envelope that nobody opens (`archival.envelopes`): the agent
+who hands it over ends the request.
 """
 
 import datetime as dt
 import uuid
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from access import gate
 from access.models import User
-from archival import copies
+from archival import copies, envelopes
 from archival.copies_models import Copy
 from audit.trail import SYSTEM, Actor, ActorKind
 from patients import requests
@@ -52,6 +54,13 @@ def _given_up(row: Request) -> bool:
 def ask(row: Request, *, by: Actor) -> Copy:
     """On paper for who has no account, digital for who asked online."""
     online = row.channel == Channel.WEB
+    with transaction.atomic():
+        made = _copy(row, by, online=online)
+        envelopes.begin(made)
+    return made
+
+
+def _copy(row: Request, by: Actor, *, online: bool) -> Copy:
     return copies.ask(
         row.dossier_id,
         kind=Copy.Kind.DIGITAL if online else Copy.Kind.PAPER,

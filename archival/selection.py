@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from access.gate import Entry
 from archival import standing
 from archival.copies_models import Copy
-from documents import shelf
+from documents import care_shown, shelf
 from documents.bodies import EXTENSIONS
 from documents.care_lines import CareLine
 from documents.models import Document, Result, SubmissionSet
@@ -94,7 +94,6 @@ def make(copy: Copy, entry: Entry) -> Selection:
     kept = [one.pk for one in rows]
     dossier_id = copy.dossier_id
     results = Result.objects.filter(dossier_id=dossier_id, document_id__in=kept)
-    care = CareLine.objects.filter(dossier_id=dossier_id).shown().latest_first()
     lots = {one.submission_set_id for one in rows if one.submission_set_id}
     return Selection(
         copy=copy,
@@ -102,7 +101,7 @@ def make(copy: Copy, entry: Entry) -> Selection:
         patient=Patient.objects.get(dossier_id=dossier_id),
         pieces=[Piece(number, one, one.state != "current") for number, one in enumerate(rows, 1)],
         results=list(results.order_by("document_id", "rank")),
-        care=list(care) if standing.may_care(copy, entry) else [],
+        care=list(care_shown.lines(entry.scope).latest_first()) if standing.may_care(copy, entry) else [],
         sets=list(SubmissionSet.objects.filter(dossier_id=dossier_id, pk__in=lots).defer("fhir").order_by("date")),
         left_out=standing.left_out(copy, len(rows)),
     )

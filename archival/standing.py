@@ -14,6 +14,7 @@ from access.policy import Decision, Scope, decide
 from archival.copies_models import Copy, LegalCopy
 from audit.trail import Actor, ActorKind, Event
 from documents.models import Document, DocumentQuerySet
+from patients.models_requests import Kind, Request
 
 KINDS = {
     Role.HOLDER: ActorKind.HOLDER,
@@ -64,11 +65,17 @@ def legal_of(copy: Copy) -> LegalCopy:
 
 
 def _legal(copy: Copy, facts: Facts) -> Decision:
-    """By two operators, on a recorded request: within the types that they named, hidden or not."""
+    """By two operators, on a recorded request: within the types that they named, masked or not.
+
+    What a minor kept secret stays so after him: his heirs are the parents from whom he kept it (D11, D12, L1111-5);
+    and a minor's expert is asked for by his parents.
+    """
     row = legal_of(copy)
-    if row.approved_by is None:
+    if row.approved_by is None or row.request_id is None:
         return Decision(False, Ground.NOT_CONCERNED)
-    scope = Scope(facts.dossier_id, facts.at, types=frozenset(row.types), masked=True, withheld=True, secret=True)
+    for_heirs = Request.objects.filter(dossier_id=copy.dossier_id, pk=row.request_id, kind=Kind.HEIRS).exists()
+    secret = not for_heirs and not facts.minor
+    scope = Scope(facts.dossier_id, facts.at, types=frozenset(row.types), masked=True, withheld=True, secret=secret)
     return Decision(True, Ground.REPRESENTATIVE, scope)
 
 

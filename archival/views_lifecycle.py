@@ -1,7 +1,7 @@
 """The holder closes her dossier, reactivates it, has it destroyed before its term. Each behind a proof given anew.
 
 She decides alone, and it is done at once (R1111-36): nobody has to accept it, save a destruction that a legal
-representative asks for, or that a legal hold forbids.
+representative asks for, or that a legal hold forbids. What an operator closed on proof is his to reopen.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ from access import holder
 from access.facts import Act, Role
 from access.gate import Entry
 from access.models import User
-from archival import holds, proof, reopening
+from archival import copies, holds, proof, reopening
 from audit.trail import SYSTEM, Event
 from documents import activity
 from documents.forms import ADULTS_ONLY as DIRECTIVES
@@ -85,8 +85,12 @@ def close(request: HttpRequest) -> HttpResponseBase:
     form.mail(request, user)
     scope = activity.scope_of(entry)
     directives = scope and Document.objects.within(scope).filter(dossier=entry.dossier, type_code=DIRECTIVES).exists()
-    kept = kept_until(timezone.now())
-    return _page(request, "lifecycle/close.html", entry, form, {"directives": directives, "kept": kept})
+    context = {
+        "directives": directives,
+        "kept": kept_until(timezone.now()),
+        "copies": copies.lost_by_closing(entry.dossier.pk),
+    }
+    return _page(request, "lifecycle/close.html", entry, form, context)
 
 
 def _closed(request: HttpRequest) -> HttpResponse:
@@ -95,7 +99,7 @@ def _closed(request: HttpRequest) -> HttpResponse:
             own = entry.facts.role is Role.HOLDER
             closure = Dossier.Closure.HOLDER if own else Dossier.Closure.REPRESENTATIVE
             dossiers.close(entry.dossier.pk, closure=closure, by=entry.actor)
-            notices.tell(entry.dossier.pk, Notice.Kind.DOSSIER_CLOSED)
+            notices.tell_all(entry.dossier.pk, Notice.Kind.DOSSIER_CLOSED)
             entry.traced = True  # by the action itself
     except ValidationError as error:
         messages.error(request, error.messages[0])
@@ -111,6 +115,8 @@ def reopen(request: HttpRequest) -> HttpResponseBase:
     entry = _seen(request)
     if entry.dossier.is_open:
         return redirect("home")
+    if entry.dossier.closed_by_operator:
+        return render(request, "lifecycle/by_operator.html", {"dossier": entry.dossier}, status=409)
     user = _user(entry)
     late = dossiers.is_over(entry.dossier.closed_at)
     if late:
@@ -184,7 +190,7 @@ def _ask(entry: Entry) -> Request:
         identity=SESSION,
     )
     row = requests.ask(entry.dossier.pk, asked, by=entry.actor)
-    if own and not holds.keeps(entry.dossier.pk):
+    if own and not holds.keeps(entry.dossier.pk) and not entry.dossier.closed_by_operator:
         requests.take(row.dossier_id, row.pk, by=SYSTEM)
         row = requests.accept(row.dossier_id, row.pk, ACCEPTED, by=SYSTEM)
     return row

@@ -125,6 +125,7 @@ class Event(StrEnum):
     EMAIL_CHANGED = "email_changed"
     STAFF_ADDED = "staff_added"
     STAFF_ENDED = "staff_ended"
+    CLOCK_AVOWED = "clock_avowed"
     TRACES_EXPORTED = "traces_exported"
     CARE_FED = "care_fed"
     CARE_READ = "care_read"
@@ -133,6 +134,9 @@ class Event(StrEnum):
     COPY_FETCHED = "copy_fetched"
     COPY_DESTROYED = "copy_destroyed"
     COPY_IMPORTED = "copy_imported"
+    ENVELOPE_ASKED = "envelope_asked"
+    ENVELOPE_PRINTED = "envelope_printed"
+    ENVELOPE_HANDED = "envelope_handed"
 
 
 COLUMNS = [
@@ -167,10 +171,11 @@ _UUIDS = dict.fromkeys(("id", "dossier_id", "object_id"), "uuid")
 _TYPES = _UUIDS | {"at": "timestamptz", "allowed": "bool", "detail": "jsonb"}
 _SLOTS = ", ".join(f"%({name})s::{_TYPES.get(name, 'text')}" for name in COLUMNS)
 # The rank enters the digest in the same statement that takes it: one round trip a trace, and the
-# only lock is on the counter of this one dossier.
+# only lock is on the counter of this one dossier. Of a dossier that is destroyed nothing is written any more.
 _INSERT = f"""
-WITH head AS (
-    INSERT INTO audit_tracehead (dossier_id, seq) VALUES (%(dossier_id)s, 1)
+WITH known AS (SELECT id FROM patients_dossier WHERE id = %(dossier_id)s::uuid AND state <> 'destroyed'),
+head AS (
+    INSERT INTO audit_tracehead (dossier_id, seq) SELECT id, 1 FROM known
     ON CONFLICT (dossier_id) DO UPDATE SET seq = audit_tracehead.seq + 1 RETURNING seq)
 INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
 SELECT {_SLOTS}, head.seq, %(salt)s::bytea,
@@ -180,6 +185,11 @@ _INSERT_ALONE = f"""
 INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
 VALUES ({_SLOTS}, 0, %(salt)s::bytea,
     sha256('\\x00'::bytea || %(salt)s::bytea || int8send(0) || %(body)s::bytea))"""  # noqa: S608
+
+# What a trace may not say once its dossier is destroyed: who the person was, what she had in it.
+_FORGOTTEN: dict[str, Any] = {"object_id": None, "object_type": "", "object_title": "", "reason": "", "detail": {}}
+_PERSON = dict.fromkeys(("actor_id", "actor_name", "on_behalf_of"), "")
+_PERSONS = (ActorKind.HOLDER, ActorKind.REPRESENTATIVE, ActorKind.CARER)
 
 _OWN = {"id": "given.id", "dossier_id": "given.dossier", "detail": "given.detail::jsonb"}
 _EACH = ", ".join(_OWN.get(name, f"%({name})s::{_TYPES.get(name, 'text')}") for name in COLUMNS)
@@ -234,7 +244,10 @@ def record(
     reason: str = "",
     detail: dict[str, Any] | None = None,
 ) -> uuid.UUID:
-    """Write one trace in the current transaction, and return its id. Raises `TrailDown`."""
+    """Write one trace in the current transaction, and return its id. Raises `TrailDown`.
+
+    Who was at work on a dossier while it was destroyed leaves a trace without dossier, that names no person.
+    """
     source = origin()
     row: dict[str, Any] = {
         "id": uuid7(),
@@ -262,13 +275,24 @@ def record(
         "ip": source.ip,
         "detail": detail or {},
     }
-    values = row | {"salt": os.urandom(16), "body": canonical(row), "detail": json.dumps(row["detail"])}
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT if dossier_id else _INSERT_ALONE, values)
+            if dossier_id is not None:
+                cursor.execute(_INSERT, _values(row))
+            if dossier_id is None or not cursor.rowcount:
+                cursor.execute(_INSERT_ALONE, _values(row if dossier_id is None else _of_nobody(row, by)))
     except DatabaseError as error:
         raise TrailDown("La trace n'a pas pu être écrite.") from error
-    return row["id"]
+    key: uuid.UUID = row["id"]
+    return key
+
+
+def _values(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"salt": os.urandom(16), "body": canonical(row), "detail": json.dumps(row["detail"])}
+
+
+def _of_nobody(row: dict[str, Any], by: Actor) -> dict[str, Any]:
+    return row | {"dossier_id": NO_DOSSIER} | _FORGOTTEN | (_PERSON if by.kind in _PERSONS else {})
 
 
 def record_each(event: Event, *, by: Actor, details: dict[uuid.UUID, dict[str, Any]], ground: str = "") -> None:

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
+from patients import letters
+
 SUMMARY = "sauvegarde.json"
 TABLES = ("patients_dossier", "documents_document", "documents_careline", "audit_trace", "access_user")
 CUT = 1 << 20
@@ -80,7 +82,7 @@ def _copy_contents(target: Path) -> Iterator[tuple[str, str]]:
     """Contents never change: a copy made while people deposit is that of a moment, or a file more."""
     root = Path(settings.MEDIA_ROOT)
     for source in sorted(root.rglob("*")) if root.exists() else ():
-        if source.is_file():
+        if source.is_file() and letters.folder() not in source.parents:  # made again when asked; they name people
             copied = target / source.relative_to(root)
             copied.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copied)

@@ -44,6 +44,18 @@ def authorities_are_readable(app_configs: Any, **options: Any) -> list[Error]:
     return errors
 
 
+@register(Tags.security)
+def no_backup_holds_the_journal(app_configs: Any, **options: Any) -> list[Error]:
+    """Restored with the contents it would have forgotten what was destroyed since."""
+    root = Path(settings.MEDIA_ROOT).resolve()
+    if all(path.is_absolute() and not path.resolve().is_relative_to(root) for path in settings.TOMBSTONES):
+        return []
+    text = (
+        "DMP_TOMBSTONES : des chemins absolus, hors de DMP_MEDIA_ROOT, qu'une sauvegarde ferait revenir en arrière."
+    )
+    return [Error(text, id="dmp.E024")]
+
+
 @register(Tags.security, deploy=True)
 def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
     refused = [
@@ -74,6 +86,11 @@ def production_is_safe(app_configs: Any, **options: Any) -> list[Error]:
             not set(settings.PSC_LEVELS) <= {"eidas1", "eidas2", "eidas3"},
             "DMP_PSC_ACR doit être eidas1, ou plus : en dessous, l'identité n'est pas prouvée par deux facteurs.",
             "E017",
+        ),
+        (
+            settings.PRINTER.endswith(".ToFolder"),
+            "DMP_PRINTER écrit les copies en clair dans un dossier : nommez une imprimante (patients.printing.Cups).",
+            "E023",
         ),
         *_web_sign_in(),
     ]

@@ -14,16 +14,19 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
 
+from archival import overdue, tombstones
+from archival.models import Sweep
 from audit import partitions
 from dmp.celery import app
 from documents import antivirus, master_keys
+from patients import clocks
 from patients.models import Notice
 
-SKEW = dt.timedelta(minutes=5)  # beyond it no destruction is done either
 FREE = 0.10  # of the disk of the contents
 OLDEST_NOTICE = dt.timedelta(hours=1)
 BEAT_SILENT = dt.timedelta(minutes=5)
 MONTHS_AHEAD = 2
+SWEEP_SILENT = dt.timedelta(days=2)  # it is done every night
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,11 @@ def _role() -> str:
 
 
 def _clocks() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        apart = abs(cursor.fetchone()[0] - timezone.now())
-    if apart > SKEW:
-        raise Ill(f"{int(apart.total_seconds())} s entre cette machine et la base : réglez leurs horloges")
-    return f"{apart.total_seconds():.1f} s d'écart"
+    try:
+        clocks.believed()
+    except clocks.ClocksApart as error:
+        raise Ill(f"{error} Réglez leurs horloges.") from error
+    return "à l'heure"
 
 
 def _redis() -> str:
@@ -132,6 +134,38 @@ def _antivirus() -> str:
     return "répond"
 
 
+def _destroyed() -> str:
+    """A dossier destroyed once is back as long as the journals say more than the database (docs/adr/0010)."""
+    if back := len(tombstones.unknown()):
+        raise Ill(f"{back} destructions que cette base a oubliées, une sauvegarde est revenue : lancez destroy_again")
+    if count := tombstones.lacking():
+        raise Ill(f"{count} destructions manquent au journal : remettez sa copie, ou lancez destroy_again")
+    return f"à jour, en {len(settings.TOMBSTONES)} exemplaires" if len(settings.TOMBSTONES) > 1 else "à jour"
+
+
+def _left() -> str:
+    last = Sweep.objects.first()
+    if last is None:
+        return "pas encore cherchés"
+    if timezone.now() - last.at > SWEEP_SILENT:
+        raise Ill("pas cherchés depuis deux jours : voyez le planificateur et les journaux")
+    if last.unknown:
+        raise Ill(f"{last.unknown} dossiers absents et jamais détruits ont encore une clé ou des lignes : gardez-les")
+    return f"aucun ({last.swept} balayés la dernière nuit)" if last.swept else "aucun"
+
+
+def _overdue() -> str:
+    if late := overdue.dossiers(timezone.now()):
+        raise Ill(f"{late} dossiers devaient être détruits depuis plus de 24 heures : lancez purge, lisez le journal")
+    return "aucune en retard"
+
+
+def _holds() -> str:
+    if alone := overdue.holds(timezone.now()):
+        raise Ill(f"{alone} gels attendent un second exploitant depuis plus de sept jours : voyez holds")
+    return "aucun n'attend"
+
+
 ASKED: dict[str, Callable[[], str]] = {
     "bases": _databases,
     "tables": _migrations,
@@ -141,10 +175,14 @@ ASKED: dict[str, Callable[[], str]] = {
     "exécuteur": _worker,
     "planificateur": _beat,
     "avis": _notices,
+    "échéances": _overdue,
+    "gels": _holds,
     "disque": _disk,
     "partitions": _partitions,
     "clés": _keys,
     "antivirus": _antivirus,
+    "destructions": _destroyed,
+    "restes": _left,
 }
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 

@@ -1,13 +1,15 @@
 """Pages that belong to no app: health, help, legal, errors. None shows a dossier, none leaves a trace."""
 
 import sys
+from collections.abc import Callable
 from hmac import compare_digest
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError, connection
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
@@ -52,3 +54,16 @@ def failure(request: HttpRequest) -> HttpResponse:
     if isinstance(sys.exception(), PASSING):
         return render(None, "503.html", status=503)
     return render(None, "500.html", status=500)
+
+
+class MethodMiddleware:
+    """A page's 405 has words. Django's own is empty, and a browser then shows its own, in its own language."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.get_response(request)
+        if isinstance(answer, HttpResponseNotAllowed) and not answer.content and request.accepts("text/html"):
+            answer.content = render_to_string("405.html")
+        return answer

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
@@ -18,6 +19,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
+
+
+def words(name: str, default: str) -> list[str]:
+    return text(name, default).split(",")
 
 
 def flag(name: str) -> bool:
@@ -36,7 +41,7 @@ IDENTITY_KEY = text("DMP_IDENTITY_KEY")
 MASTER_KEYS = text("DMP_MASTER_KEYS")
 PORTAL_URL = text("DMP_PORTAL_URL", "http://localhost:8000")
 BACKOFFICE_URL = text("DMP_BACKOFFICE_URL", "http://localhost:8001")
-ALLOWED_HOSTS = text("DMP_ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
+ALLOWED_HOSTS = words("DMP_ALLOWED_HOSTS", "127.0.0.1,localhost")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL, BACKOFFICE_URL]
 
 INSTALLED_APPS = [
@@ -76,10 +81,11 @@ MIDDLEWARE = [
     "audit.request.RequestMiddleware",
     "access.quiet.QuietSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "dmp.pages.MethodMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access.professional_session.ProfessionalSessionMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "access.signed_out.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -166,17 +172,20 @@ CELERY_BEAT_SCHEDULE = {
     "remind-requests": {"task": "access.tasks.remind_requests", "schedule": crontab(hour=7, minute=5)},
     "carry-out-requests": {"task": "archival.tasks.carry_out_requests", "schedule": crontab(minute="*/10")},
     "make-copies": {"task": "archival.tasks.make_copies", "schedule": 60.0},
+    "print-envelopes": {"task": "archival.tasks.print_envelopes", "schedule": 15.0},
     "destroy-ended-copies": {"task": "archival.tasks.destroy_ended_copies", "schedule": crontab(minute="*/10")},
     "tell-who-came-of-age": {"task": "patients.tasks.tell_who_came_of_age", "schedule": crontab(hour=5, minute=10)},
     "signal-attestations": {"task": "access.tasks.signal_attestations", "schedule": crontab(minute=20)},
     "sweep-orphans": {"task": "documents.tasks.sweep_orphans", "schedule": crontab(hour=3, minute=10)},
     "read-the-insurer-s-files": {"task": "documents.tasks.feed_reimbursements", "schedule": 300.0},
     "destroy-what-is-due": {"task": "archival.tasks.destroy_what_is_due", "schedule": crontab(minute=50)},
+    "sweep-what-is-left": {"task": "archival.tasks.sweep_what_is_left", "schedule": crontab(hour=3, minute=25)},
     "recount-statistics": {"task": "documents.tasks.recount_statistics", "schedule": crontab(hour=4, minute=40)},
     "forget-old-care-lines": {
         "task": "documents.tasks.forget_old_care_lines",
         "schedule": crontab(hour=4, minute=10),
     },
+    "forget-what-ended": {"task": "patients.tasks.forget_what_ended", "schedule": crontab(hour=3, minute=45)},
     "forget-ended-sessions": {"task": "access.tasks.forget_ended_sessions", "schedule": crontab(hour=3, minute=40)},
 }
 
@@ -247,8 +256,8 @@ CSRF_FAILURE_VIEW = "dmp.pages.csrf_failure"
 PSC_ISSUER = text("DMP_PSC_ISSUER")
 PSC_AUDIENCE = text("DMP_PSC_AUDIENCE")
 PSC_JWKS = text("DMP_PSC_JWKS")
-PSC_ALGORITHMS = text("DMP_PSC_ALGORITHMS", "RS256,PS256,ES256").split(",")
-PSC_LEVELS = text("DMP_PSC_ACR", "eidas1").split(",")
+PSC_ALGORITHMS = words("DMP_PSC_ALGORITHMS", "RS256,PS256,ES256")
+PSC_LEVELS = words("DMP_PSC_ACR", "eidas1")
 # Web sign-in: without a client identifier there is none.
 PSC_CLIENT_ID = text("DMP_PSC_CLIENT_ID")
 PSC_CLIENT_SECRET = text("DMP_PSC_CLIENT_SECRET")
@@ -263,6 +272,10 @@ INS_SERVICE = text("DMP_INS_SERVICE", "patients.insi.Demonstration" if DEMO else
 CARD_READER = text("DMP_CARD_READER", "patients.vitale.FromFile" if DEMO else "")
 CARD_FILE = text("DMP_CARD_FILE", str(BASE_DIR / "patients" / "demo" / "card.json"))
 TEXT_MESSAGES = text("DMP_TEXT_MESSAGES", "patients.text_messages.ToFiles" if DEMO else "")
+# Where sealed envelopes and the letters of who has no e-mail come out.
+PRINTER = text("DMP_PRINTER", "patients.printing.ToFolder" if DEMO else "")
+PRINTER_DIR = text("DMP_PRINTER_DIR", str(BASE_DIR / ".state" / "imprimante"))
+PRINTER_QUEUES = text("DMP_PRINTER_QUEUES")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -292,6 +305,8 @@ SPECTACULAR_SETTINGS = {
 
 # -- deposits --------------------------------------------------------------------------------------------
 MEDIA_ROOT = Path(text("DMP_MEDIA_ROOT", str(BASE_DIR / ".state" / "media")))
+# Journals of destructions, one or several: outside MEDIA_ROOT and the databases, which backups bring back.
+TOMBSTONES = [Path(one) for one in text("DMP_TOMBSTONES", str(BASE_DIR / ".state" / "tombstones")).split(":")]
 MAX_DEPOSIT = int(text("DMP_MAX_DEPOSIT_MB", "25")) * 1024 * 1024  # bytes, decoded
 DMP_CLAMD = text("DMP_CLAMD")
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT * 4 // 3 + 1024 * 1024  # base64 plus the envelope
@@ -299,14 +314,18 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT * 4 // 3 + 1024 * 1024  # base64 plus 
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_DEPOSIT
 
-# -- rules with a number (rules.md section 12) --------------------------------------------------------------
+# -- rules with a number (docs/decisions.md) -----------------------------------------------------------------
 AUTHORISATION_DAYS = int(text("DMP_AUTHORISATION_DAYS", "365"))  # longest and default authorisation
-WITHHELD_INVITATION_DAYS = 10  # D9, article R1111-53: within two weeks, with days to spare for a mail that fails
-WITHHELD_MONTHS = 1  # D9, article R1111-53: shown by itself after one calendar month
-AGE_OF_MAJORITY = 18  # D11
-EXPRESS_SPECIALITIES = frozenset({"SM25", "C41", "CAPA11"})  # D18: occupational medicine (TRE_R38)
-EXPRESS_SECTORS = frozenset({"SA15", "SA66"})  # D18: PMI, occupational health services (TRE_R02)
-BREAK_GLASS_HOURS = 4
+# D9, article R1111-53: within two weeks, with days to spare for a mail that fails
+WITHHELD_INVITATION_DAYS = int(text("DMP_WITHHELD_INVITATION_DAYS", "10"))
+WITHHELD_MONTHS = int(text("DMP_WITHHELD_MONTHS", "1"))  # D9: shown by itself after one calendar month
+AGE_OF_MAJORITY = int(text("DMP_AGE_OF_MAJORITY", "18"))  # D11
+# D18: occupational medicine (TRE_R38); PMI, occupational health services (TRE_R02)
+EXPRESS_SPECIALITIES = frozenset(words("DMP_EXPRESS_SPECIALITIES", "SM25,C41,CAPA11"))
+EXPRESS_SECTORS = frozenset(words("DMP_EXPRESS_SECTORS", "SA15,SA66"))
+BREAK_GLASS_HOURS = int(text("DMP_BREAK_GLASS_HOURS", "4"))
+CLOCK_TRUST_DAYS = int(text("DMP_CLOCK_TRUST_DAYS", "3"))  # a longer silence is no more believed (patients.clocks)
+CLOSING_BY_PROFESSIONALS = text("DMP_CLOSING_BY_PROFESSIONALS", "1") == "1"  # rules.md section 11, 17
 CARE_LINE_MONTHS = int(text("DMP_CARE_LINE_MONTHS", "24"))  # rules.md section 11, 2: 24 months rather than 12
 FEED_DIR = text("DMP_FEED_DIR")
 METRICS_TOKEN = text("DMP_METRICS_TOKEN")
@@ -401,6 +420,7 @@ UNFOLD = {
     "SITE_HEADER": "Guichet DMP",
     "SITE_SYMBOL": "folder_shared",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("backoffice.css")],
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
         "primary": {

@@ -1,12 +1,14 @@
 """The back office: the counter first, then Django's admin. Everybody signs in with two factors."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from access import (
     counter,
     counter_access,
+    counter_envelopes,
     counter_identity,
     counter_online,
     counter_papers,
@@ -29,6 +31,7 @@ urlpatterns = [
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/sessions/", views_sessions.sessions, name="sessions"),
+    path("compte/signup/", login_not_required(RedirectView.as_view(pattern_name="counter_find"))),
     path("compte/", include("allauth.urls")),
     path("accessibilite/", pages.public, {"template": "public/accessibility.html"}, name="accessibility"),
     path("aide/", pages.public, {"template": "public/help.html"}, name="help"),
@@ -46,6 +49,7 @@ urlpatterns = [
     path("guichet/demandes/", counter_requests.queue, name="counter_requests"),
     path("guichet/demandes/nouvelle/", counter_requests.record, name="counter_request_new"),
     path("guichet/demandes/<str:identifier>/", counter_requests.show_one, name="counter_request"),
+    path("guichet/demandes/<str:identifier>/pli/", counter_envelopes.envelope, name="counter_envelope"),
     path("guichet/demandes/<str:identifier>/<slug:name>/", counter_requests.letter, name="counter_request_letter"),
     path("guichet/acces/", counter_access.give_back, name="counter_access"),
     path("admin/", admin.site.urls),

@@ -23,6 +23,7 @@ from access.words import Why
 from audit.models import Trace, TraceQuerySet
 from audit.trail import ActorKind, Event
 from documents.models import Document, DocumentQuerySet
+from patients.models_requests import Request
 
 PAGE = 30  # lines
 RECENT = 200  # lines looked at to sum up the last accesses
@@ -93,20 +94,33 @@ def scope_of(entry: Entry) -> Scope | None:
 
 
 def visible(entry: Entry) -> TraceQuerySet:
-    """The lines this person may read, closed dossier included (D13)."""
-    scope = decide(Act.LIST, replace(entry.facts, is_open=True)).scope
+    """The lines this person may read, closed dossier included (D13). Who reads no document sees those of none."""
     traces = Trace.objects.about(entry.dossier.pk)
-    if scope is None:
+    if not decide(Act.TRAIL, entry.facts):
         return traces.none()
     # One's own refused attempts stay: gone, they would tell that what was asked for exists.
     mine = Q(actor_id=entry.actor.id, allowed=False)
-    if not scope.secret:  # D12: nothing of a secret session, whatever was done in it
-        traces = traces.exclude(mode=SECRET)
-    return traces.exclude(Q(object_id__in=_hidden(scope).values("pk")) & ~mine)
+    untold = Q(object_id__in=hidden(entry).values("pk")) & ~mine
+    scope = _as_if_open(entry)
+    if scope is None or not scope.secret:  # D12: nothing of a secret session, whatever was done in it
+        untold |= Q(mode=SECRET)
+    of_it = Trace.objects.about(entry.dossier.pk).filter(untold)
+    contested = Contest.objects.filter(dossier=entry.dossier, trace_id__in=of_it.values("pk"))
+    asked = Request.objects.filter(dossier=entry.dossier, concerns__in=hidden(entry).values("pk"))
+    untold |= Q(object_kind="trace", object_id__in=contested.values("trace_id"))
+    untold |= Q(object_kind="request", object_id__in=asked.values("pk"))
+    return traces.exclude(untold)
 
 
-def _hidden(scope: Scope) -> DocumentQuerySet:
-    """Documents whose very existence this person does not know yet."""
+def _as_if_open(entry: Entry) -> Scope | None:
+    return decide(Act.LIST, replace(entry.facts, is_open=True)).scope
+
+
+def hidden(entry: Entry) -> DocumentQuerySet:
+    """Documents whose very existence this person does not know yet: all, for a carer who may read none."""
+    scope = _as_if_open(entry)
+    if scope is None:
+        return Document.objects.filter(dossier=entry.dossier)
     unknown = Q(pk__in=[])
     if not scope.withheld:
         unknown |= Q(withheld=True) & (Q(visible_from=None) | Q(visible_from__gt=scope.at))

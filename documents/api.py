@@ -5,7 +5,7 @@ Every error is an OperationOutcome without personal data; what nobody may learn 
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -165,10 +165,18 @@ class Stored(Protocol):
     @property
     def visible_from(self) -> dt.datetime | None: ...
 
+    @property
+    def replaces_id(self) -> uuid.UUID | None: ...
 
-def served(document: Stored, matricule: str) -> str:
-    """The stored text as it is given out: labels in force now, and the number that no table holds in clear."""
+
+def served(document: Stored, matricule: str, replaced: Collection[uuid.UUID | None]) -> str:
+    """The stored text as it is given out: labels in force now, and the number that no table holds in clear.
+
+    `replaced`: of the documents named as replaced, those that exist for the reader (`searches.replaced`).
+    """
     text = entries.in_force(document.fhir, document.masked_until, document.visible_from)
+    if document.replaces_id is not None and document.replaces_id not in replaced:
+        text = entries.without_link(text)
     return with_number(text, matricule)
 
 

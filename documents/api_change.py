@@ -14,7 +14,7 @@ from access.gate import Entry
 from access.policy import decide
 from audit import trail
 from audit.trail import Event
-from documents import acts, entries, masking
+from documents import acts, entries, masking, searches
 from documents.api import FhirView, answer, matricule_of, opened, served, split
 from documents.masking import Forbidden
 from documents.models import Document
@@ -37,10 +37,11 @@ class Change(FhirView):
                 if not entry.traced:
                     acts.trace(entry, event, document, what="sans effet")
                 matricule = matricule_of(document.dossier_id)
+                replaced = searches.replaced(entry.scope, [document.replaces_id])
         except Forbidden:
             self.trace_refusal(identifier, event)
             raise
-        return answer(served(document, matricule), ETag=f'W/"{document.version}"')
+        return answer(served(document, matricule, replaced), ETag=f'W/"{document.version}"')
 
     def trace_refusal(self, identifier: str, event: Event) -> None:
         dossier_id, document_id = split(identifier)
@@ -110,8 +111,8 @@ def _labels(entry: Entry, document: Document, now: frozenset[str], wanted: froze
     if systems.WITHHELD in now - wanted:
         masking.announce(entry, document)
     if systems.SECRET in now - wanted:
-        masking.show_representatives(entry, document)
+        masking.show_representatives(entry, document, asked_by_holder=asked)
     if systems.MASKED in wanted - now:
-        masking.mask(entry, document)
+        masking.mask(entry, document, asked_by_holder=asked)
     if systems.MASKED in now - wanted:
         masking.unmask(entry, document, asked_by_holder=asked)

@@ -14,6 +14,7 @@ from access import gate
 from access.api import status_of
 from access.facts import Act
 from access.gate import Absent, Entry
+from access.policy import is_treating
 from audit.trail import Event
 from documents import acts, contents, deposits, leaving
 from documents.api import FhirView, answer, hidden, opened
@@ -87,7 +88,7 @@ def _text(entry: Entry, oid: str, matricule: str) -> str:
         state=entry.dossier.state,
         closed_at=entry.dossier.closed_at,
         authorisation=status_of(entry.facts),
-        treating=entry.facts.treating,
+        treating=is_treating(entry.facts),
     )
     return wire.text(write.patient(view))
 

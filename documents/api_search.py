@@ -1,7 +1,7 @@
 """DocumentReference and List: search (ITI-67, ITI-66; GET and POST _search), and read by id.
 
-A list: account, rights, rows, trace; the number of the patient when it was not given; what is inside lots.
-At most five statements; no COUNT unless asked. Texts are those stored with the rows.
+A list: account, rights, rows, trace; the number of the patient when it was not given; what is inside lots, or what
+was replaced. At most six statements; no COUNT unless asked. Texts are those stored with the rows.
 """
 
 import uuid
@@ -18,7 +18,6 @@ from access.gate import Absent, Entry
 from audit.trail import Event
 from documents import acts, deposits, entries, searches
 from documents.api import NO_DOSSIER, FhirView, answer, hidden, matricule_of, opened, served, split
-from documents.models import Document
 from documents.searches import Row
 from fhir import ids, search, write
 from fhir.problems import issue
@@ -116,7 +115,7 @@ class DocumentSearch(SearchView):
         return search.documents(pairs)
 
     def find(self, entry: Entry, wanted: Search) -> tuple[list[Row], int | None]:
-        rows = searches.documents(Document.objects.within(entry.scope), wanted)
+        rows = searches.documents(entry.scope, wanted)
         total = rows.count() if wanted.total else None
         return searches.page(rows, wanted), total
 
@@ -125,7 +124,8 @@ class DocumentSearch(SearchView):
             return []
         dossier_id = entry.dossier.pk
         matricule = wanted.subject.ins or matricule_of(dossier_id)
-        return [(ids.join(dossier_id, row.id), served(row, matricule)) for row in shown]
+        replaced = searches.replaced(entry.scope, [row.replaces_id for row in shown])
+        return [(ids.join(dossier_id, row.id), served(row, matricule, replaced)) for row in shown]
 
 
 class DocumentRead(FhirView):
@@ -134,8 +134,9 @@ class DocumentRead(FhirView):
     def get(self, request: Request, identifier: str) -> HttpResponseBase:
         with opened(self.caller, identifier, Event.DOCUMENT_READ) as (entry, document):
             matricule = matricule_of(document.dossier_id)
+            replaced = searches.replaced(entry.scope, [document.replaces_id])
             acts.trace(entry, Event.DOCUMENT_READ, document, metadata=True)
-        return answer(served(document, matricule), ETag=f'W/"{document.version}"')
+        return answer(served(document, matricule, replaced), ETag=f'W/"{document.version}"')
 
 
 # -- List -----------------------------------------------------------------------------------------------

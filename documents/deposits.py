@@ -22,6 +22,7 @@ from documents.acts import revise, trace
 from documents.content import Inadmissible
 from documents.models import Document, Result, SubmissionSet
 from documents.rows import Examined, urn
+from documents.vault import Unreadable
 from fhir import ids
 from fhir.problems import Problem, invalid
 from fhir.read import Entry as Written
@@ -105,6 +106,10 @@ def deposit(
             documents = [] if _answered(entry, again) else _filed(entry, submission, examined, number, finish)
     except (OperationalError, InterfaceError):
         raise  # the commit may have happened: the sweep will tell
+    except Unreadable:
+        _take_away(stored)
+        _admitted(caller, number, named)  # destroyed meanwhile: absent, and traced as such
+        raise
     except Problem as problem:
         _take_away(stored)
         _trace_refusal(caller, dossier_id, problem)
@@ -234,7 +239,9 @@ def _tell(entry: Entry, documents: list[Document]) -> None:
 
 
 def _already_there(entry: Entry, examined: list[Examined]) -> list[Document] | None:
-    """The documents of a message sent again by the same sender; None when it is new. Raises 409."""
+    """The documents of a message sent again by the same sender; None when it is new. Raises 409, the same whatever
+    hides the other document (docs/adr/0012).
+    """
     known = [one.unique_id for one in examined if one.unique_id]
     names = {one.unique_id: one for one in examined if one.unique_id}
     if len(names) < len(known):
@@ -290,6 +297,7 @@ def _supersede(entry: Entry, document: Document, one: Examined, oid: str) -> Non
     if old.state != Document.State.CURRENT:
         raise invalid("Le document à remplacer n'est plus en vigueur.", at, detail="XDSReplaceFailed")
     _hide_nothing_shown(document, old, at)
+    _stay_hidden(document, old)
     document.replaces = old
     revise(entry, old, oid, state=Document.State.SUPERSEDED)
     trace(entry, Event.DOCUMENT_REPLACED, old, by=document.pk.hex)
@@ -306,3 +314,12 @@ def _hide_nothing_shown(document: Document, old: Document, at: str) -> None:
         )
     if document.withheld and document.visible_from and old.visible_from:
         document.visible_from = min(document.visible_from, old.visible_from)
+
+
+def _stay_hidden(document: Document, old: Document) -> None:
+    """What the holder masked, or a minor keeps secret, is not shown by replacing it: that is lifted at their request
+    only (D8, D11). Whether the new one awaits an announcement is its author's to say (D9).
+    """
+    if old.is_masked and not document.masked:
+        document.masked, document.masked_until = True, old.masked_until
+    document.secret = document.secret or old.secret

@@ -4,6 +4,7 @@ The number of the patient is not stored in these texts: `MARK` stands in its pla
 """
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -94,6 +95,15 @@ def in_force(text: str, masked_until: dt.datetime | None, visible_from: dt.datet
         if end is not None and end <= now:
             text = text.replace(label, "")
     return text
+
+
+# Its quotes cannot stand inside a JSON text, and the status comes before it.
+_LINK = re.compile(r',"relatesTo":\[[^\]]*\]')
+
+
+def without_link(text: str) -> str:
+    """For one for whom the replaced document does not exist: its name would tell that it does."""
+    return _LINK.sub("", text)
 
 
 NO_ENTRY = '"entry":[]'  # never inside a JSON text: its quotes would be escaped

@@ -7,7 +7,6 @@ nothing here answers with what a dossier holds.
 
 import datetime as dt
 import hashlib
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -190,12 +189,13 @@ def forget_old() -> int:
 
 
 def drop_folder() -> Iterator[FeedRun]:
-    """Each file of `FEED_DIR` that nobody writes any more, oldest first; read, it goes to `lus/`."""
+    """Each file of `FEED_DIR` that nobody writes any more, oldest first. Read, it is removed: it names in clear
+    persons whose dossiers will be destroyed, and whoever has none. Its digest stays (`FeedRun`)."""
     if not settings.FEED_DIR:
         return
     folder = Path(settings.FEED_DIR)
-    done = folder / "lus"
-    done.mkdir(exist_ok=True)
+    for put_aside in (folder / "lus").glob("*"):  # where an earlier version kept them
+        put_aside.unlink()
     quiet = dt.timedelta(seconds=settings.FEED_QUIET_SECONDS)
     files = [path for path in folder.iterdir() if path.suffix in (".csv", ".ndjson") and path.is_file()]
     for path in sorted(files, key=lambda path: path.stat().st_mtime):
@@ -203,5 +203,5 @@ def drop_folder() -> Iterator[FeedRun]:
         if timezone.now() - written < quiet:
             continue
         run = feed(path)
-        os.replace(path, done / path.name)
+        path.unlink()
         yield run

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
 from documents.vault import MasterKeys, Unreadable
+from patients.models import Dossier
 
 
 class KeysRouter:
@@ -35,14 +36,26 @@ def master_keys() -> MasterKeys:
 
 
 def make(dossier_id: uuid.UUID) -> bytes:
-    """The data key of this dossier, made if it has none: 32 bytes. Twice at once: one wins."""
-    from documents.models import DataKey
-    from documents.vault import new_data_key
+    """The data key of this dossier, made if it has none: 32 bytes. Twice at once: one wins.
 
+    Raises `Unreadable` when the dossier is destroyed: a key made after its own went would outlive it. Under the lock
+    that a destruction takes first: it comes before, and there is no key, or after, and the key goes with the rest.
+    """
     try:
         return of(dossier_id)
     except Unreadable:
-        key = new_data_key()
+        with transaction.atomic():
+            rows = Dossier.objects.select_for_update(of=("self",), no_key=True).filter(pk=dossier_id)
+            if not rows.exclude(state=Dossier.State.DESTROYED).exists():
+                raise
+            return _made(dossier_id)
+
+
+def _made(dossier_id: uuid.UUID) -> bytes:
+    from documents.models import DataKey
+    from documents.vault import new_data_key
+
+    key = new_data_key()
     wrapped = master_keys().wrap(key, dossier_id)
     try:
         with transaction.atomic(using="keys"):

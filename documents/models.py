@@ -58,7 +58,7 @@ class WithinScope(models.Func):
         {row}.state <> 'deleted' AND (NOT %s OR {row}.secret)
         AND (%s = ANY({row}.author_ids) OR {row}.id = ANY(%s)
             OR (%s AND (%s OR {row}.type_code = ANY(%s))
-                AND (%s OR NOT {row}.masked OR {row}.masked_until <= %s)
+                AND (%s OR NOT {row}.masked OR {row}.masked_until <= %s OR {row}.type_code = ANY(%s))
                 AND (%s OR NOT {row}.withheld OR {row}.visible_from <= %s)
                 AND (%s OR NOT {row}.secret))))"""
     output_field = models.BooleanField()
@@ -74,6 +74,7 @@ class WithinScope(models.Func):
             sorted(scope.types or ()),
             scope.masked,
             scope.at,
+            sorted(scope.masked_types),
             scope.withheld,
             scope.at,
             scope.secret,

@@ -33,8 +33,9 @@ def reseal() -> int:
         waiting = kind.objects.filter(seal=kind.Seal.SERVICE).order_by("added_at")
         for dossier_id, paper_id in list(waiting.values_list("dossier_id", "pk")[:BATCH]):
             try:
-                with transaction.atomic():
-                    done += _reseal(kind, dossier_id, paper_id)
+                done += _reseal(kind, dossier_id, paper_id)
+            except vault.Unreadable:
+                continue  # destroyed meanwhile, or its key waits for a master key that is missing here
             except (antivirus.Unavailable, sandbox.NotStarted):
                 log.warning("papers: the inspection is not available, %s left for the next round", waiting.count())
                 return done
@@ -42,6 +43,13 @@ def reseal() -> int:
 
 
 def _reseal(kind: type[Paper], dossier_id: uuid.UUID, paper_id: uuid.UUID) -> int:
+    """The key first: a destruction locks the dossier, then its papers."""
+    key = keys.make(dossier_id)
+    with transaction.atomic():
+        return _resealed(kind, dossier_id, paper_id, key)
+
+
+def _resealed(kind: type[Paper], dossier_id: uuid.UUID, paper_id: uuid.UUID, key: bytes) -> int:
     rows = kind.objects.select_for_update(of=("self",), skip_locked=True)
     row = rows.filter(dossier_id=dossier_id, pk=paper_id, seal=kind.Seal.SERVICE).first()
     if row is None:
@@ -58,7 +66,7 @@ def _reseal(kind: type[Paper], dossier_id: uuid.UUID, paper_id: uuid.UUID) -> in
         row.seal, row.sealed = kind.Seal.REFUSED, b""
     else:
         row.seal = kind.Seal.DOSSIER
-        row.sealed = b"".join(vault.seal(keys.make(dossier_id), paper_id, [letter]))
+        row.sealed = b"".join(vault.seal(key, paper_id, [letter]))
     row.save(update_fields=["seal", "sealed"])
     return 1
 

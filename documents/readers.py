@@ -21,8 +21,8 @@ class Reader:
     answer: Answer
 
 
-def with_rights(entry: Entry, more: Q | None = None) -> list[Professional]:
-    """Those who have a running right or emergency on this dossier, and `more`."""
+def with_rights(entry: Entry, more: Q | None = None, most: int = MOST) -> list[Professional]:
+    """Those who have a running right or emergency on this dossier, and `more`; `most` of them, by their names."""
     grants = DossierGrant.rights.running().filter(
         content_object=entry.dossier, permission__codename__in=(AUTHORISED, TREATING)
     )
@@ -30,7 +30,7 @@ def with_rights(entry: Entry, more: Q | None = None) -> list[Professional]:
     users = {*grants.values_list("user_id", flat=True), *emergencies.values_list("user_id", flat=True)}
     asked = Q(user__in=users) | more if more is not None else Q(user__in=users)
     rows = Professional.objects.filter(asked).distinct().prefetch_related("situations__structure")
-    return list(rows.order_by("family", "given", "id")[:MOST])
+    return list(rows.order_by("family", "given", "id")[:most])
 
 
 def of(entry: Entry, document: Document) -> list[Reader]:

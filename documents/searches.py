@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -32,8 +33,9 @@ def labels() -> dict[str, Q]:
     }
 
 
-def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
+def documents(scope: Scope, wanted: Search) -> DocumentQuerySet:
     """ITI-67: every parameter narrows; values of one parameter are alternatives."""
+    rows = Document.objects.within(scope)
     states = [STATES[code] for code in wanted.codes("status") if code in STATES]
     rows = rows.filter(state__in=states)
     for name, column in COLUMNS.items():
@@ -53,7 +55,8 @@ def documents(rows: DocumentQuerySet, wanted: Search) -> DocumentQuerySet:
     if "security-label" in wanted.tokens:
         rows = rows.filter(_labelled(wanted.codes("security-label")))
     if "relatesto" in wanted.texts:
-        rows = rows.filter(replaces_id__in=_own_ids([text.rpartition("/")[2] for text in wanted.texts["relatesto"]]))
+        named = _own_ids([text.rpartition("/")[2] for text in wanted.texts["relatesto"]])
+        rows = rows.filter(replaces_id__in=Document.objects.within(scope).filter(pk__in=named).values("pk"))
     for name, column in (("author.family", "author_family"), ("author.given", "author_given")):
         if name in wanted.texts:
             rows = rows.filter(_starts(column, wanted.texts[name]))
@@ -141,6 +144,12 @@ def compared(column: str, period: Period) -> Q:
     }[period.prefix]
 
 
+def replaced(scope: Scope, names: Iterable[uuid.UUID | None]) -> set[uuid.UUID | None]:
+    """Of the documents that others replace, those that exist for this scope: only these may be named to it."""
+    asked = {name for name in names if name is not None}
+    return set(Document.objects.within(scope).filter(pk__in=asked).values_list("pk", flat=True)) if asked else set()
+
+
 def visible_lots(scope: Scope) -> QuerySet[SubmissionSet]:
     """Lots of which at least one document exists for this scope: the others are not hinted at."""
     shown = Document.objects.within(scope).filter(submission_set=OuterRef("pk"))
@@ -194,6 +203,7 @@ class Row(NamedTuple):
     fhir: str
     masked_until: dt.datetime | None = None
     visible_from: dt.datetime | None = None
+    replaces_id: uuid.UUID | None = None
 
 
 def page(rows: QuerySet[Any], wanted: Search) -> list[Row]:
@@ -203,7 +213,7 @@ def page(rows: QuerySet[Any], wanted: Search) -> list[Row]:
     if wanted.cursor is not None:
         rows = rows.filter(_after(column, wanted.cursor, descending))
     sign = "-" if descending else ""
-    ends = () if rows.model is SubmissionSet else ("masked_until", "visible_from")
+    ends = () if rows.model is SubmissionSet else ("masked_until", "visible_from", "replaces_id")
     ordered = rows.order_by(f"{sign}{column}", f"{sign}id")
     return [Row(*row) for row in ordered.values_list("id", column, "fhir", *ends)[: wanted.count + 1]]
 

@@ -6,8 +6,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from access import gate, seen_by
+from access.facts import Purpose
 from access.gate import Entry
+from access.models import Professional
 from access.words import polite
+from documents.care_lines import CareLine
 from documents.explain import explain, if_masked
 from documents.models import Document, Result
 from documents.readers import MOST, with_rights
@@ -21,17 +24,40 @@ class Traitor:
     reason: str
 
 
-def losing(entry: Entry, document: Document) -> list[str]:
+@dataclass(frozen=True)
+class Losing:
+    """`more`: others have a right and were not looked at, for there are too many."""
+
+    always: list[str]
+    in_emergency: list[str]
+    more: bool
+
+
+def losing(entry: Entry, document: Document) -> Losing:
     """The professionals with a running right who see it now and would no more: the policy asked twice."""
     masked = if_masked(document)
-    names = []
-    for professional in with_rights(entry):
-        for caller in seen_by.callers(professional):
-            _, facts = gate.look(caller, dossier_id=entry.dossier.pk)
-            if explain(facts, document).sees and not explain(facts, masked).sees:
-                names.append(polite(professional.name))
+    people = with_rights(entry, most=MOST + 1)
+    names: dict[Purpose, list[str]] = {Purpose.CARE: [], Purpose.EMERGENCY: []}
+    for professional in people[:MOST]:
+        for purpose, told in names.items():
+            if _loses(entry, professional, purpose, document, masked):
+                told.append(polite(professional.name))
                 break
-    return names
+    return Losing(names[Purpose.CARE], names[Purpose.EMERGENCY], len(people) > MOST)
+
+
+def _loses(entry: Entry, who: Professional, purpose: Purpose, document: Document, masked: Document) -> bool:
+    looks = (gate.look(caller, dossier_id=entry.dossier.pk)[1] for caller in seen_by.callers(who, purpose))
+    return any(explain(facts, document).sees and not explain(facts, masked).sees for facts in looks)
+
+
+def same_day(entry: Entry, document: Document) -> list[CareLine]:
+    """The reimbursed care of its day: no professional reads these lines, whoever reads masked documents does."""
+    if not entry.scope.masked:
+        return []
+    day = timezone.localtime(document.service_start or document.created).date()
+    lines = CareLine.objects.filter(dossier=entry.dossier, care_date=day).shown()
+    return list(lines.latest_first()[:MOST])
 
 
 def traitors(entry: Entry, document: Document) -> list[Traitor]:

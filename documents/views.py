@@ -143,8 +143,8 @@ def document(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 
 
 def _speciality(code: str) -> str:
-    """« Médecin - Neurologie (SM) », from a code such as G15_10/SM32."""
-    return terms.display("specialities", code.rpartition("/")[2]) if "/" in code else ""
+    """« neurologie », from a code such as G15_10/SM32."""
+    return terms.speciality(code.rpartition("/")[2]) if "/" in code else ""
 
 
 def _content(row: Document) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from access import holder
 from access.facts import Act
 from audit.trail import Event
+from documents import care_shown
 from documents.care_lines import CareLine, CareLineQuerySet
 
 
@@ -28,11 +29,10 @@ class Month:
 @holder.page
 @require_safe
 def care(request: HttpRequest) -> HttpResponse:
-    """Whoever may read all documents, masked ones included: a reimbursement betrays what a mask hides (M5)."""
     with holder.enter(request, Act.LIST, Event.CARE_READ) as entry:
         scope = entry.decision.scope
         may = scope is not None and scope.masked
-        rows = CareLine.objects.filter(dossier=entry.dossier).shown() if may else CareLine.objects.none()
+        rows = care_shown.lines(scope)
         months = _months(rows)
         month = _chosen(request.GET.get("mois"), months)
         lines = [_line(row) for row in rows.filter(care_date__range=_days(month)).latest_first()] if month else []

@@ -40,6 +40,7 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, form: Mask) -> HttpRespon
             "emergency": entry.dossier.shows_masked_in_emergency,
             "losing": simulation.losing(entry, row),
             "traitors": simulation.traitors(entry, row),
+            "care": simulation.same_day(entry, row),
             "form": form,
         }
         acts.trace(entry, Event.DOCUMENT_READ, row, purpose="confirm")

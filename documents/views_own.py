@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from access import holder, overview
 from access.facts import Act
-from access.gate import Absent
+from access.gate import Absent, Entry
 from audit.trail import Event
 from documents import acts, antivirus, masking, own, shelf
 from documents.forms import OwnDocument
@@ -60,7 +60,7 @@ def _deposit(request: HttpRequest, form: OwnDocument) -> Document:
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
-        return _ask(request, document_id, "documents/delete.html")
+        return _ask(request, document_id, Event.DOCUMENT_WITHDRAWN)
     title = _change(request, document_id, Event.DOCUMENT_WITHDRAWN)
     messages.success(request, f"« {title} » est supprimé de votre dossier.")
     return redirect("documents:list")
@@ -70,18 +70,26 @@ def delete(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def unmask(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
-        return _ask(request, document_id, "documents/unmask.html")
+        return _ask(request, document_id, Event.DOCUMENT_UNMASKED)
     title = _change(request, document_id, Event.DOCUMENT_UNMASKED)
     messages.success(request, f"« {title} » est de nouveau visible des professionnels autorisés.")
     return redirect("documents:document", document_id)
 
 
-def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpResponse:
+def _theirs(entry: Entry, document_id: uuid.UUID, event: Event) -> Document:
+    """The document of the page and of its act. Raises `Absent` for whom neither exists."""
+    if event is Event.DOCUMENT_UNMASKED:
+        masking.holders_only(entry)
+    row = one(entry, document_id)
+    if event is Event.DOCUMENT_WITHDRAWN and not own.may_delete(entry, row):
+        raise Absent
+    return row
+
+
+def _ask(request: HttpRequest, document_id: uuid.UUID, event: Event) -> HttpResponse:
     with holder.enter(request, Act.OPEN, Event.DOCUMENT_READ, object_id=document_id) as entry:
-        row = one(entry, document_id)
+        row = _theirs(entry, document_id, event)
         people = overview.of(entry.dossier.pk)
-        if template == "documents/delete.html" and not own.may_delete(entry, row):
-            raise Absent
         context: dict[str, Any] = {
             "document": row,
             "item": shelf.item(row),
@@ -90,17 +98,13 @@ def _ask(request: HttpRequest, document_id: uuid.UUID, template: str) -> HttpRes
             "emergency": entry.dossier.shows_masked_in_emergency,
         }
         acts.trace(entry, Event.DOCUMENT_READ, row, purpose="confirm")
-    return render(request, template, context)
+    return render(request, _PAGES[event], context)
 
 
 def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
     """The act, under the dossier's lock; its title for the message. Done already: nothing changes."""
     with holder.enter(request, Act.OPEN, event, lock=True, object_id=document_id) as entry:
-        if event is Event.DOCUMENT_UNMASKED:
-            masking.holders_only(entry)
-        row = one(entry, document_id)
-        if event is Event.DOCUMENT_WITHDRAWN and not own.may_delete(entry, row):
-            raise Absent
+        row = _theirs(entry, document_id, event)
         try:
             _ACTS[event](entry, row)
         except ValidationError as error:  # already masked, or not any more: a second click
@@ -108,6 +112,10 @@ def _change(request: HttpRequest, document_id: uuid.UUID, event: Event) -> str:
     return row.title
 
 
+_PAGES = {
+    Event.DOCUMENT_WITHDRAWN: "documents/delete.html",
+    Event.DOCUMENT_UNMASKED: "documents/unmask.html",
+}
 _ACTS = {
     Event.DOCUMENT_WITHDRAWN: masking.withdraw,
     Event.DOCUMENT_UNMASKED: masking.unmask,

@@ -24,7 +24,7 @@ from documents.models import Document
 from documents.vault import Unreadable
 from patients import deadlines, request_letters, requests
 from patients.models import Channel, Patient
-from patients.models_requests import Kind, Request, RequestPaper, State
+from patients.models_requests import Kind, Request, RequestPaper, RequestQuerySet, State
 
 BY_SLUG = {
     "correction": Kind.RECTIFICATION,
@@ -40,7 +40,7 @@ SESSION = "session à deux facteurs"
 @require_safe
 def show_all(request: HttpRequest) -> HttpResponse:
     with holder.enter(request, Act.MANAGE, Event.TRAIL_READ) as entry:
-        rows = list(Request.objects.holders().filter(dossier=entry.dossier).order_by("-asked_at"))
+        rows = list(_known(entry).order_by("-asked_at"))
         asked = contests.of_traces(entry.dossier.pk, activity.visible(entry).values("pk"))
         entry.trace(detail={"page": "demandes"})
     offered = [
@@ -149,8 +149,13 @@ def _steps(row: Request) -> list[tuple[Any, str]]:
     return found
 
 
+def _known(entry: Entry) -> RequestQuerySet:
+    """Without those about a document that does not exist for who looks (D12)."""
+    return Request.objects.holders().filter(dossier=entry.dossier).exclude(concerns__in=activity.hidden(entry))
+
+
 def _hers(entry: Entry, request_id: uuid.UUID) -> Request:
-    row = Request.objects.holders().filter(dossier=entry.dossier, pk=request_id).first()
+    row = _known(entry).filter(pk=request_id).first()
     if row is None:
         raise Absent
     return row

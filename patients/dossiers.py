@@ -2,6 +2,8 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -172,7 +174,8 @@ def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor,
     The trace says which contacts changed; their values stand in the history alone.
     """
     with transaction.atomic():
-        Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id, state=Dossier.State.OPEN)
+        if not locked(dossier_id).is_open:
+            raise Dossier.DoesNotExist
         patient = Patient.objects.get(dossier_id=dossier_id)
         changed = [name for name in CONTACTS if name in wanted and getattr(patient, name) != wanted[name]]
         for name in changed:
@@ -188,6 +191,25 @@ def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor,
     return changed
 
 
+def oppose_heirs(dossier_id: uuid.UUID, *, refuses_heirs: bool, by: Actor) -> bool:
+    """Whether those near to her may ask after her death (L1110-4 V): she decides, living, in an open dossier.
+
+    True when that changed. Nobody lifts it after her: what is closed does not change.
+    """
+    with transaction.atomic():
+        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        if not dossier.is_open:
+            raise ValidationError("Ce dossier est fermé : ce choix ne change plus.", code="closed")
+        if dossier.refuses_heirs == refuses_heirs:
+            return False
+        dossier.refuses_heirs = refuses_heirs
+        dossier._history_user = by  # type: ignore[attr-defined]
+        dossier.save(update_fields=["refuses_heirs"])
+        detail: dict[str, object] = {"setting": "proches", "on": refuses_heirs}
+        trail.record(Event.EMERGENCY_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
+    return True
+
+
 def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     """The day a closed dossier is destroyed: ten civil years after its closing, in Paris (article L1111-18).
 
@@ -200,16 +222,48 @@ def kept_until(closed_at: dt.datetime | None) -> dt.date | None:
     return dt.date(closed.year + 10, 3, 1) if leap else closed.replace(year=closed.year + 10)
 
 
-def is_over(closed_at: dt.datetime | None) -> bool:
-    """Past its last day: from then on it is destroyed, and no more reopened (D14)."""
+def is_over(closed_at: dt.datetime | None, at: dt.datetime | None = None) -> bool:
+    """Past its last day, now or `at`: from then on it is destroyed, and no more reopened (D14)."""
     last = kept_until(closed_at)
-    return last is not None and timezone.localdate() > last
+    return last is not None and timezone.localdate(at) > last
+
+
+def locked_if_there(dossier_id: uuid.UUID) -> Dossier | None:
+    """Locked against every other act of its life, and not against who only adds rows under it: those who hold the
+    head of its trail while they add them would wait for us, and we for them."""
+    return Dossier.objects.select_for_update(of=("self",), no_key=True).filter(pk=dossier_id).first()
+
+
+def locked(dossier_id: uuid.UUID) -> Dossier:
+    """Raises Dossier.DoesNotExist."""
+    dossier = locked_if_there(dossier_id)
+    if dossier is None:
+        raise Dossier.DoesNotExist
+    return dossier
+
+
+@contextmanager
+def _by_the_clock() -> Iterator[None]:
+    """The trigger of the database says no: in words."""
+    try:
+        yield
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if getattr(diagnosis, "constraint_name", "") != "dossier_closed_by_the_clock":
+            raise
+        raise ValidationError(
+            "L'horloge du service n'est pas sûre : rien ne se ferme pour l'instant. L'exploitant en est averti.",
+            code="clock",
+        ) from error
 
 
 def close(dossier_id: uuid.UUID, *, closure: Dossier.Closure, by: Actor, reason: str = "") -> Dossier:
-    """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18)."""
-    with transaction.atomic():
-        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+    """Close at once: from now on nobody reads and nobody feeds (D13). Ten years run from here (L1111-18).
+
+    Raises ValidationError: closed already, or the service's clock is not to be believed (`patients.clocks`).
+    """
+    with transaction.atomic(), _by_the_clock():
+        dossier = locked(dossier_id)
         if not dossier.is_open:
             raise ValidationError("Ce dossier est déjà fermé.", code="closed")
         dossier.state, dossier.closed_at, dossier.closure = Dossier.State.CLOSED, timezone.now(), closure

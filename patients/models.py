@@ -159,6 +159,8 @@ class Dossier(models.Model):
         FRAUD = "FRAUDE_DYSFONCTIONNEMENT", "fraude ou dysfonctionnement"
         DOUBLE = "DOUBLON_IDENTITE", "doublon d'identité"
 
+    BY_OPERATOR = (Closure.DEATH, Closure.FRAUD, Closure.DOUBLE)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField("état", max_length=10, choices=State, default=State.OPEN)
     opened_at = models.DateTimeField("ouvert le", default=timezone.now)
@@ -176,6 +178,9 @@ class Dossier(models.Model):
     shows_masked_in_emergency = models.BooleanField("documents masqués visibles en urgence", default=False)
     emergency_lookup = models.BinaryField("empreinte du numéro d'urgence", max_length=32, null=True)
     masks_new_documents = models.BooleanField("nouveaux documents masqués d'office", default=False, db_default=False)
+    refuses_heirs = models.BooleanField(
+        "opposition à l'accès des proches après le décès (L1110-4 V)", default=False, db_default=False
+    )
 
     history = history()
 
@@ -201,6 +206,11 @@ class Dossier(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+    @property
+    def closed_by_operator(self) -> bool:
+        """On proof of a death, a fraud, a double: who has the account may be who it was closed against."""
+        return self.closure in self.BY_OPERATOR
 
 
 class IdentityIndex(models.Model):
@@ -284,6 +294,25 @@ class Consent(DossierScoped):
         return f"{self.get_subject_display()} ({self.given_at:%d/%m/%Y})"
 
 
+class Clock(models.Model):
+    """One row: the last time the service believed, and until when it believes the next (`patients.clocks`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    seen_at = models.DateTimeField("vue le")
+    good_until = models.DateTimeField("crue jusqu'au")
+
+    class Meta:
+        verbose_name = "horloge"
+        verbose_name_plural = "horloge"
+        constraints = [
+            models.CheckConstraint(name="one_clock", condition=Q(id=1)),
+            models.CheckConstraint(name="clock_believes_what_comes", condition=Q(good_until__gt=models.F("seen_at"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seen_at:%d/%m/%Y %H:%M}"
+
+
 class OpeningRequest(models.Model):
     """A person opening online: between the form and the proof that the e-mail, or the letter, is hers.
 
@@ -323,6 +352,7 @@ class Notice(DossierScoped):
         DOCUMENT_ADDED = "document_added", "Un document a été ajouté à votre dossier"
         ACCESS = "access", "Votre dossier a été consulté"
         ACCESS_GRANTED = "access_granted", "Un professionnel peut consulter votre dossier"
+        TREATING_NAMED = "treating_named", "Un médecin s'est enregistré comme votre médecin traitant"
         CONSENT_ASKED = "consent_asked", "Un professionnel demande votre accord"
         EMERGENCY = "emergency", "Votre dossier a été ouvert en urgence"
         NEWS = "news", "Votre dossier a été mis à jour : parlez-en avec votre médecin"  # R1111-53, within two weeks
@@ -341,6 +371,7 @@ class Notice(DossierScoped):
         DOSSIER_CLOSED = "dossier_closed", "Votre dossier médical partagé est fermé"
         DOSSIER_REOPENED = "dossier_reopened", "Votre dossier médical partagé est de nouveau ouvert"
         DESTRUCTION_NEAR = "destruction_near", "Votre dossier va être détruit : vous pouvez encore l'annuler"
+        DESTROYED = "destroyed", "Votre dossier médical partagé est détruit"
 
     dossier = models.ForeignKey(Dossier, models.DO_NOTHING, related_name="notices", verbose_name="dossier")
     kind = models.CharField("objet", max_length=30, choices=Kind)
@@ -386,4 +417,5 @@ def identity_of(lookup: bytes) -> uuid.UUID | None:
 
 
 from patients.models_consent_papers import ConsentPaper  # noqa: E402, F401
+from patients.models_envelopes import Envelope  # noqa: E402, F401
 from patients.models_requests import LetterKey, Request, RequestPaper  # noqa: E402, F401 (their tables are this app's)

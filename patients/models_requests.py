@@ -4,11 +4,14 @@ The rows of a request are administrative: its kind, dates, owner, answer. The do
 more; the letter that came by post is sealed, and the counter's role cannot read it back (`access.roles`).
 """
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.scoped import DossierForeignKey, DossierScoped, history
+from patients import deadlines
 from patients.models import Channel, Dossier
 
 
@@ -43,6 +46,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     State.DONE: (),
     State.CANCELLED: (),
 }
+# By `archival.carry_out`, and by nobody's word: an agent does not say that they are done.
+CARRIED_OUT = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)
 UNANSWERED = (State.RECEIVED, State.IN_PROGRESS, State.INCOMPLETE)
 RUNNING = (*UNANSWERED, State.ACCEPTED)
 ANSWERED = (State.ACCEPTED, State.REFUSED, State.DONE)
@@ -118,6 +123,8 @@ class Request(DossierScoped):
     decided_at = models.DateTimeField("répondu le", null=True, blank=True)
     done_at = models.DateTimeField("faite le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+    # Drawn and told when a destruction is accepted: what it names is all that will remain (docs/destruction.md).
+    certificate = models.CharField("référence du certificat", max_length=32, blank=True, db_default="", default="")
     reminded = models.SmallIntegerField("rappel envoyé à J moins", null=True, blank=True)
 
     objects = RequestQuerySet.as_manager()
@@ -164,6 +171,12 @@ class Request(DossierScoped):
                 condition=Q(done_at=None) | Q(done_at__gte=F("not_before")),
                 violation_error_message="Le délai de réflexion n'est pas passé.",
             ),
+            models.CheckConstraint(  # thirty days from the acceptance, whenever the letter came (D13)
+                name="request_destruction_is_thought_over",
+                condition=~Q(kind=Kind.DESTRUCTION, state=State.ACCEPTED)
+                | Q(not_before__gte=F("decided_at") + dt.timedelta(days=30)),
+                violation_error_message="Une destruction attend trente jours depuis qu'elle est acceptée.",
+            ),
             models.CheckConstraint(
                 name="request_cancelled_is_dated",
                 condition=Q(state=State.CANCELLED, cancelled_at__isnull=False)
@@ -190,6 +203,12 @@ class Request(DossierScoped):
                 | (~Q(kind=Kind.HEIRS) & Q(quality="", motive="", proof="")),
                 violation_error_message="La demande d'un proche a une qualité, une preuve et un motif.",
             ),
+            models.CheckConstraint(
+                name="request_of_destruction_has_its_certificate",
+                condition=(Q(kind=Kind.DESTRUCTION, state__in=[State.ACCEPTED, State.DONE]) & ~Q(certificate=""))
+                | Q(kind=Kind.DESTRUCTION, state=State.CANCELLED)
+                | (Q(certificate="") & ~Q(kind=Kind.DESTRUCTION, state__in=[State.ACCEPTED, State.DONE])),
+            ),
             models.UniqueConstraint(
                 fields=["dossier", "kind", "concerns"],
                 condition=Q(state__in=RUNNING, kind__in=ONE_AT_A_TIME),
@@ -208,6 +227,11 @@ class Request(DossierScoped):
         return f"D-{self.number[:5]}-{self.number[5:]}"
 
     @property
+    def certificate_on_paper(self) -> str:
+        """In groups of four, to be read aloud and typed."""
+        return " ".join(self.certificate[start : start + 4] for start in range(0, len(self.certificate), 4))
+
+    @property
     def is_running(self) -> bool:
         return self.state in RUNNING
 
@@ -218,6 +242,12 @@ class Request(DossierScoped):
     @property
     def days_left(self) -> int:
         return (self.due_on - timezone.localdate()).days
+
+    @property
+    def answer_by(self) -> dt.date:
+        """What is to be destroyed in time is accepted earlier: its thirty days run from there."""
+        waits = self.kind == Kind.DESTRUCTION and self.state in UNANSWERED
+        return self.due_on - deadlines.of(self.kind).reflection if waits else self.due_on
 
     @property
     def may_cancel(self) -> bool:

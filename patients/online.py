@@ -11,6 +11,7 @@ import uuid
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.scoped import uuid7
@@ -64,6 +65,13 @@ def make_letter_code(request: OpeningRequest) -> str:
     request.expires_at = timezone.now() + dt.timedelta(days=codes.LETTER_DAYS)
     request.save(update_fields=["letter_digest", "attempts", "expires_at"])
     return code
+
+
+def forget_ended() -> int:
+    """Openings done, or whose codes are worth nothing any more: an address, and who gave it."""
+    over = Q(state=OpeningRequest.State.DONE) | Q(expires_at__lt=timezone.now())
+    count, _ = OpeningRequest.objects.filter(over).delete()
+    return count
 
 
 def confirm(request_id: uuid.UUID, code: str) -> OpeningRequest | None:

@@ -5,12 +5,17 @@ Made from the row each time: what is kept is what was answered, with its history
 
 from typing import Any
 
-from patients import deadlines, letters
+from patients import deadlines, envelopes, letters
 from patients.models import Patient
 from patients.models_requests import Kind, Request, State
 
-RECEIPT, ANSWER = "recu", "reponse"
-NAMES = {RECEIPT: "Accusé de réception", ANSWER: "Réponse"}
+RECEIPT, ANSWER, HANDED = "recu", "reponse", "remise"
+NAMES = {RECEIPT: "Accusé de réception", ANSWER: "Réponse", HANDED: "Reçu du pli"}
+TEMPLATES = {
+    RECEIPT: "pdf/request_receipt.html",
+    ANSWER: "pdf/request_answer.html",
+    HANDED: "pdf/envelope_receipt.html",
+}
 
 # A copy is also owed by an administration: the CADA comes before the judge (avis 20213477, L342-1 of the CRPA).
 THROUGH_CADA = (Kind.COPY, Kind.HEIRS)
@@ -18,7 +23,9 @@ THROUGH_CADA = (Kind.COPY, Kind.HEIRS)
 
 def of(row: Request) -> list[str]:
     """The letters that there are to print."""
-    return [RECEIPT, *([ANSWER] if row.decided_at else [])]
+    envelope = envelopes.of(row.dossier_id, row.pk)
+    printed = envelope is not None and envelope.printed_at is not None
+    return [RECEIPT, *([ANSWER] if row.decided_at else []), *([HANDED] if printed else [])]
 
 
 def render(row: Request, letter: str) -> bytes:
@@ -29,8 +36,8 @@ def render(row: Request, letter: str) -> bytes:
 def page(row: Request, letter: str) -> tuple[str, dict[str, Any]]:
     """The template of this letter, and what it says."""
     patient = Patient.objects.select_related("dossier__caisse").get(dossier_id=row.dossier_id)
-    template = "pdf/request_receipt.html" if letter == RECEIPT else "pdf/request_answer.html"
-    return template, {
+    return TEMPLATES[letter], {
+        "envelope": envelopes.of(row.dossier_id, row.pk),
         "request": row,
         "patient": patient,
         "caisse": patient.dossier.caisse,

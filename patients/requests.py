@@ -4,6 +4,7 @@ No view writes a request's state: the steps below do, the database refuses any o
 """
 
 import datetime as dt
+import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import trail
-from audit.trail import Actor, Event
-from patients import codes, deadlines, notices
-from patients.dossiers import is_over
-from patients.models import Channel, Dossier, Notice
+from audit.trail import Actor, ActorKind, Event
+from patients import codes, deadlines, dossiers, notices
+from patients.models import Channel, Dossier, Notice, Patient
 from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
 
+ONLY_OPERATOR = "Ce dossier a été fermé par l'exploitant, preuve à l'appui : lui seul en décide."
+WHOLE = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)  # it is about the whole dossier
 MOST = 20  # running at once, of one dossier
+OPPOSED = "La personne décédée s'y était opposée (article L1110-4) : refusez, avec ce motif."
 
 
 class Gone(Exception):
@@ -49,11 +52,13 @@ class Asked:
 def ask(dossier_id: uuid.UUID, asked: Asked, *, by: Actor) -> Request:
     """Record a request; its dates follow from its kind. Raises ValidationError."""
     with transaction.atomic():
-        dossier = Dossier.objects.select_for_update(of=("self",)).get(pk=dossier_id)
+        dossier = dossiers.locked(dossier_id)
         _check(dossier, asked)
         at = asked.arrived or timezone.now()
         delay = deadlines.of(asked.kind, about_old=asked.about_old)
         due = deadlines.due_on(delay, at)
+        # A letter opened late is owed its answer from its arrival, and its reflection from today.
+        begins = timezone.now() if asked.kind == Kind.DESTRUCTION else at
         said = {name: value for name, value in vars(asked).items() if name != "arrived"}
         row = Request(
             **said,
@@ -63,7 +68,7 @@ def ask(dossier_id: uuid.UUID, asked: Asked, *, by: Actor) -> Request:
             asked_by=by.reference,
             first_due_on=due,
             due_on=due,
-            not_before=deadlines.not_before(delay, at),
+            not_before=deadlines.not_before(delay, begins),
         )
         row._history_user = by  # type: ignore[attr-defined]
         row.save(force_insert=True)
@@ -81,7 +86,7 @@ def _check(dossier: Dossier, asked: Asked) -> None:
         raise ValidationError("Ce dossier est déjà fermé : personne ne le lit plus.", code="closed")
     if asked.kind == Kind.REOPENING and dossier.is_open:
         raise ValidationError("Ce dossier est ouvert : il n'y a rien à réactiver.", code="open")
-    if asked.kind == Kind.REOPENING and is_over(dossier.closed_at):
+    if asked.kind == Kind.REOPENING and dossiers.is_over(dossier.closed_at):
         raise ValidationError("Les dix ans sont passés : ce dossier ne se réactive plus.", code="late")
     running = Request.objects.running().filter(dossier=dossier)
     if running.count() >= MOST:
@@ -98,6 +103,34 @@ def of(dossier_id: uuid.UUID, request_id: uuid.UUID) -> Request:
     if row is None:
         raise Gone
     return row
+
+
+def may_undo(dossier: Dossier, decided_by: str) -> bool:
+    """What an operator closed on proof, an operator alone reopens, or lets be destroyed before its term."""
+    return not dossier.closed_by_operator or decided_by.startswith(f"{ActorKind.OPERATOR}:")
+
+
+def decided_by(row: Request) -> str:
+    """The reference of who accepted it."""
+    past = row.history.filter(dossier_id=row.dossier_id, history_change_reason="accepted")
+    return past.order_by("-history_date").values_list("history_user_id", flat=True).first() or ""
+
+
+def asks_herself(row: Request) -> bool:
+    """The holder, and nobody for her. An agent writes down the name of whoever else asks; a minor does not (D11)."""
+    kind = row.asked_by.partition(":")[0]
+    if kind in (ActorKind.HOLDER, ActorKind.REPRESENTATIVE):
+        return kind == ActorKind.HOLDER
+    patient = Patient.objects.get(dossier_id=row.dossier_id)
+    same = " ".join(row.requester.split()).casefold() == " ".join(patient.name.split()).casefold()
+    return same and dossiers.of_age(patient.birth_date, row.asked_at)
+
+
+def closure_of(row: Request) -> Dossier.Closure:
+    """Why a dossier is closed that this request has closed."""
+    if row.channel == Channel.PROFESSIONAL:
+        return Dossier.Closure.PROFESSIONAL
+    return Dossier.Closure.HOLDER if asks_herself(row) else Dossier.Closure.REPRESENTATIVE
 
 
 # -- steps ------------------------------------------------------------------------------------------------------
@@ -150,9 +183,24 @@ def extend(dossier_id: uuid.UUID, request_id: uuid.UUID, reason: str, *, by: Act
 
 
 def accept(dossier_id: uuid.UUID, request_id: uuid.UUID, answer: str, *, by: Actor) -> Request:
-    """The answer is yes. What is asked is carried out apart (`archival.carry_out`), then it is done."""
+    """The answer is yes. What is asked is carried out apart (`archival.carry_out`), then it is done.
+
+    What is to be destroyed is closed at once: nobody adds to it what would be lost, and the time to think it over
+    runs from there, whole (D13), were it to end after the three months of the law.
+    """
     with _step(dossier_id, request_id, State.ACCEPTED, by, "accepted", Notice.Kind.REQUEST_ANSWERED) as row:
-        row.answer, row.decided_at = _said(answer, "Écrivez la réponse."), timezone.now()
+        if row.kind in (Kind.REOPENING, Kind.DESTRUCTION) and not may_undo(row.dossier, by.reference):
+            raise ValidationError(ONLY_OPERATOR, code="operator")
+        if row.kind == Kind.HEIRS and Dossier.objects.values_list("refuses_heirs", flat=True).get(pk=dossier_id):
+            raise ValidationError(OPPOSED, code="opposed")
+        now = timezone.now()
+        row.answer, row.decided_at = _said(answer, "Écrivez la réponse."), now
+        if row.kind == Kind.DESTRUCTION:
+            row.certificate = secrets.token_hex(16)
+            row.not_before = max(row.not_before, deadlines.not_before(deadlines.of(row.kind), now))
+            if row.dossier.is_open:
+                dossiers.close(dossier_id, closure=closure_of(row), by=by)
+                notices.tell_all(dossier_id, Notice.Kind.DOSSIER_CLOSED)
     return row
 
 
@@ -167,8 +215,12 @@ def refuse(dossier_id: uuid.UUID, request_id: uuid.UUID, ground: str, answer: st
 
 
 def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
-    """What was accepted is done; not before the time to think it over is past."""
-    with _step(dossier_id, request_id, State.DONE, by, "done", Notice.Kind.REQUEST_DONE) as row:
+    """What was accepted is done; not before the time to think it over is past.
+
+    A destruction begins here, and is told once it is done (`archival.destruction`).
+    """
+    begins = of(dossier_id, request_id).kind == Kind.DESTRUCTION
+    with _step(dossier_id, request_id, State.DONE, by, "done", None if begins else Notice.Kind.REQUEST_DONE) as row:
         if timezone.now() < row.not_before:
             day = timezone.localtime(row.not_before)
             raise ValidationError(f"Délai de réflexion : rien avant le {day:%d/%m/%Y à %H:%M}.", code="early")
@@ -182,10 +234,13 @@ def _step(
 ) -> Iterator[Request]:
     """The row, locked; saved with its history, its trace and its notice when the body is through."""
     with transaction.atomic():
+        # The dossier first, as whoever closes, reopens or destroys it does: none waits for who waits for it.
+        dossier = dossiers.locked_if_there(dossier_id)
         rows: Any = Request.objects.select_for_update(of=("self",))
         row = rows.filter(dossier_id=dossier_id, pk=request_id).first()
-        if row is None:
+        if dossier is None or row is None:
             raise Gone
+        row.dossier = dossier
         if row.state not in RUNNING or (to is not None and to not in STEPS[row.state]):
             raise ValidationError(
                 f"Cette demande est {row.get_state_display()} : rechargez la page, elle a changé.", code="step"
@@ -212,6 +267,10 @@ def _trace(row: Request, event: Event, by: Actor, **detail: Any) -> None:
 
 
 def _tell(row: Request, kind: Notice.Kind) -> None:
-    """The holder; nobody for the family of a dead person, who is written to."""
+    """The holder, and who speaks for her; nobody for the family of a dead person, who is written to.
+
+    A copy in hand needs no letter.
+    """
     if row.kind != Kind.HEIRS:
-        notices.tell(row.dossier_id, kind)
+        tell = notices.tell_all if row.kind in WHOLE else notices.tell
+        tell(row.dossier_id, kind, by_post=row.kind != Kind.COPY)

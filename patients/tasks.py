@@ -8,17 +8,17 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from patients import codes, letters, notices, online
+from patients import codes, letters, notice_letters, notices, online
 from patients.models import Dossier, Notice, OpeningRequest, Patient
 
-BATCH, TRIES = 200, 10
+BATCH, TRIES, MOST_TRIES = 200, 10, 30_000
 
 
 @shared_task
 def send_notices() -> int:
     """Send what waits in the outbox. Each row is locked while it is sent: two workers never send it twice.
 
-    A mail that fails stays for the next round, ten rounds at most.
+    A mail that fails stays for the next round, ten rounds at most; a letter until the printer takes it.
     """
     sent = 0
     for dossier_id, key in list(_waiting().values_list("dossier_id", "pk")[:BATCH]):
@@ -30,12 +30,11 @@ def send_notices() -> int:
             )
             if notice is None:
                 continue
-            notice.attempts += 1
+            notice.attempts = min(notice.attempts + 1, MOST_TRIES)
             if notice.kind in notices.PLANNED:
                 notice.email = Patient.objects.values_list("email", flat=True).get(dossier_id=dossier_id)
             try:
-                body = render_to_string("emails/notice.txt", {"notice": notice, "portal": settings.PORTAL_URL})
-                send_mail(notice.get_kind_display(), body, None, [notice.email])
+                _leave(notice)
             except (OSError, ValueError):  # an address that cannot be one must not keep the others waiting
                 pass
             else:
@@ -53,8 +52,17 @@ def tell_who_came_of_age() -> int:
 def _waiting() -> QuerySet[Notice]:
     """What may leave now. A planned notice has nobody to go to in a closed dossier, or without an address."""
     nobody = ~Q(dossier__state=Dossier.State.OPEN) | Q(dossier__patient__email="")
-    due = Notice.objects.filter(sent_at=None, attempts__lt=TRIES, created_at__lte=timezone.now())
-    return due.exclude(Q(kind__in=notices.PLANNED) & nobody).order_by("created_at")
+    trying = Q(attempts__lt=TRIES) | Q(email="")
+    due = Notice.objects.filter(trying, sent_at=None, created_at__lte=timezone.now())
+    return due.exclude(Q(kind__in=notices.PLANNED) & nobody).order_by("attempts", "created_at")
+
+
+def _leave(notice: Notice) -> None:
+    """Raises OSError, ValueError."""
+    if not notice.email:
+        return notice_letters.post(notice)
+    context = {"notice": notice, "portal": settings.PORTAL_URL} | notice_letters.said(notice)
+    send_mail(notice.get_kind_display(), render_to_string("emails/notice.txt", context), None, [notice.email])
 
 
 @shared_task
@@ -76,3 +84,9 @@ def write_opening_letter(request_id: str) -> None:
         return
     code = codes.on_paper(online.make_letter_code(request))
     letters.write(str(request.pk), "pdf/opening_letter.html", {"person": request.insured, "code": code})
+
+
+@shared_task
+def forget_what_ended() -> tuple[int, int]:
+    """Every night: openings that ended, letters that were posted long ago."""
+    return online.forget_ended(), letters.forget_old()

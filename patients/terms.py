@@ -6,6 +6,7 @@ A reload is seen by every process within a minute. None of this is a right: righ
 import csv
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ def display(name: str, code: str) -> str:
     """The French words of a code, or the code itself."""
     term = table(name).get(code)
     return term.display if term else code
+
+
+def speciality(code: str) -> str:
+    """« neurologie » for SM32, which the table calls « Médecin - Neurologie (SM) »."""
+    term = table("specialities").get(code)
+    words = re.sub(r"^Médecin - |\s*\([A-Z]+\)$", "", term.display) if term else ""
+    return words[:1].lower() + words[1:] or code
 
 
 def forget() -> None:

@@ -34,12 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """Emptying the tables between transactional tests needs the removal of traces, as their owner.
+    """Emptying the tables between transactional tests needs the removal of traces, as their owner; and a frozen clock
+    closes dossiers, which no production's may.
 
     The guard itself is tested by connections of its own, as the roles that production uses.
     """
     options = connections["default"].settings_dict["OPTIONS"]
-    options["options"] = "-c dmp.trace_removal=on"
+    options["options"] = "-c dmp.trace_removal=on -c dmp.any_clock=on"
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +72,8 @@ def _one_dossier() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_places(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Contents, mails and counters of a test stay with it."""
-    settings.MEDIA_ROOT = tmp_path_factory.mktemp("media")
+    settings.MEDIA_ROOT, settings.PRINTER_DIR = tmp_path_factory.mktemp("media"), tmp_path_factory.mktemp("printer")
+    settings.TOMBSTONES = [tmp_path_factory.mktemp("tombstones") / "journal"]
     # Counters too: emptying the cache would empty that of the tests that run beside this one.
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": uuid.uuid4().hex}}
     yield

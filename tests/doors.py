@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver
 from rest_framework.test import APIClient
 
 from access import demo_issuer
-from access.facts import Role
+from access.facts import Right, Role
 from access.gate import Caller
 from access.models import CaisseGroupGrant, Professional, Representation, User
 from access.professional_session import KEY
@@ -102,6 +102,24 @@ def cast() -> Cast:
     return Cast(dossier, document, doctor, {name: knock(client) for name, client in callers.items()})
 
 
+def by_quality(cast: Cast) -> dict[str, Knock]:
+    """Who stands to this very dossier by another quality than those of the cast."""
+    dossier = cast.dossier
+    treating, regulator, secret = (make.ProfessionalFactory() for _ in range(3))
+    make.treat(dossier, treating)
+    helper = make.UserFactory()
+    rights = [right.value for right in Right]
+    Representation.objects.create(dossier=dossier, user=helper, role="carer", rights=rights, recorded_by="test")
+    callers = {
+        "guardian": signed_in(make.holder_of(dossier, "guardian")),
+        "helper": signed_in(helper),  # a carer who was given every right there is
+        "treating": with_token(treating),
+        "regulator": with_token(regulator, "regulation", Acces_Regulation_Medicale="VRAI"),
+        "secret": with_token(secret, "secret"),  # on a dossier whose holder is of age
+    }
+    return {name: knock(client) for name, client in callers.items()}
+
+
 def signed_in(user: User, *, professional: bool = False) -> Client:
     client = Client()
     client.force_login(user, backend=BACKEND)
@@ -126,11 +144,11 @@ def staff(kind: str) -> User:
     return user
 
 
-def with_token(professional: Professional) -> APIClient:
+def with_token(professional: Professional, purpose: str = "care", **claims: Any) -> APIClient:
     client = APIClient()
     make.account(professional)
-    token = demo_issuer.token(demo_issuer.claims_of(professional))
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    token = demo_issuer.token(demo_issuer.claims_of(professional) | claims)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}", HTTP_DMP_PURPOSE=purpose)
     return client
 
 

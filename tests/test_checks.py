@@ -18,6 +18,7 @@ SAFE = {
     "PSC_CLIENT_ID": "dmp-portail",
     "PSC_CLIENT_SECRET": "secret",
     "PSC_DISCOVERY": "https://psc.example.org/.well-known/wallet-openid-configuration",
+    "PRINTER": "patients.printing.Cups",
 }
 
 
@@ -43,6 +44,7 @@ def test_a_safe_production_is_let_through(settings):
         ({"PSC_CLIENT_SECRET": ""}, "dmp.E019"),
         ({"PSC_DISCOVERY": "http://psc.example.org/"}, "dmp.E020"),
         ({"PORTAL_URL": "http://dmp.example.org"}, "dmp.E021"),
+        ({"PRINTER": "patients.printing.ToFolder"}, "dmp.E023"),
     ],
 )
 def test_an_unsafe_one_is_refused_by_its_number(settings, change, number):

@@ -22,6 +22,7 @@ healthz                       200/200   200/200  200/200  200/200  200/200      
 metrics                       404/404   404/404  404/404  404/404  403/403      404/404 404/404
 accessibilite/                200/200   200/200  200/200  200/200  200/200      200/200 200/200
 aide/                         200/200   200/200  200/200  200/200  200/200      200/200 200/200
+certificats/                  200/422   200/422  200/422  200/422  200/422      200/422 200/422
 mentions-legales/             200/200   200/200  200/200  200/200  200/200      200/200 200/200
 api/schema                    200/405   200/405  200/405  200/405  200/405      200/405 200/405
 api/docs                      200/405   200/405  200/405  200/405  200/405      200/405 200/405
@@ -30,6 +31,7 @@ dossiers/                     login     200/404  200/404  200/404  403/403      
 profil/                       login     200/405  200/405  404/405  403/403      403/405 403/405
 profil/coordonnees/           login     200/302  200/302  404/404  403/403      403/403 403/403
 profil/urgences/              login     200/302  200/302  404/404  403/403      403/403 403/403
+profil/apres-moi/             login     200/302  404/404  404/404  403/403      403/403 403/403
 profil/nouveaux-documents/    login     200/302  200/302  404/404  403/403      403/403 403/403
 profil/accord/                login    200/422  200/422  404/404  403/403  403/403  403/403
 profil/accord/grille/         login    405/200  405/200  405/404  403/403  405/403  405/403
@@ -107,7 +109,7 @@ compte/guichet/               login     login    login    login    403/403      
 compte/login/                 200/200   302/302  302/302  302/302  302/302      302/302 302/302
 compte/logout/                302/302   200/302  200/302  200/302  302/302      200/302 200/302
 compte/inactive/              200/405   200/405  200/405  200/405  403/403      200/405 200/405
-compte/signup/                200/200   302/302  302/302  302/302  403/403      302/302 302/302
+compte/signup/                302/302   302/302  302/302  302/302  403/403      302/302 302/302
 compte/email/                 login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/confirm-email/         login     302/302  302/302  302/302  403/403      302/302 302/302
 compte/sessions/              login     200/302  200/302  200/302  403/403      200/302 200/302
@@ -168,6 +170,57 @@ api/v1/urgences/numero               401/401   405/422    405/422  405/422  403/
 api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/403
 """
 
+# Whoever stands to this dossier by another quality is told what the one beside him is, but here. A carer who was
+# given all five rights decides nothing of who sees a document, asks for no copy, closes nothing.
+GUARDIAN: dict[str, str] = {}  # as the holder, everywhere
+HELPER = {
+    "profil/": "404/405",
+    "profil/coordonnees/": "404/404",
+    "profil/nouveaux-documents/": "404/404",
+    "profil/accord/": "404/404",
+    "profil/accord/grille/": "405/404",
+    "profil/urgences/": "404/404",
+    "profil/urgences/carte/": "405/404",
+    "profil/urgences/carte/pdf/": "405/404",
+    "profil/urgences/carte/retirer/": "405/404",
+    "profil/demandes/": "404/405",
+    "profil/demandes/nouvelle/<slug>/": "404/404",
+    "profil/demandes/nouvelle/<slug>/<d>/": "404/404",
+    "profil/copies/": "404/404",
+    "profil/dossier/fermeture/": "404/404",
+    "profil/dossier/reactivation/": "404/404",
+    "profil/dossier/suppression/": "404/404",
+    "aidants/": "404/404",
+    "aidants/parent/": "405/404",
+    "autorisations/equipes/": "404/404",
+    "autorisations/equipes/<team_id>/membres/": "405/404",
+    "documents/<d>/masquer/": "404/404",
+    "documents/<d>/demasquer/": "404/404",
+    "documents/<d>/ouvrir-a/": "404/302",
+    "documents/<d>/ouvrir-a/<p>/": "404/404",
+    "documents/<d>/refermer/<p>/": "405/404",
+}
+TREATING: dict[str, str] = {}  # as one who is authorised: what he sees more is in the answers
+# The Centre 15 consults (D7). A secret session is a minor's: on this dossier it opens nothing (D11).
+REGULATOR = {
+    "api/v1/dossiers/<dossier>/demandes": "405/403",
+    "api/v1/dossiers/<dossier>/depots": "403/405",
+}
+SECRET = REGULATOR | {
+    "fhir/DocumentReference/<identifier>": "404/405",
+    "fhir/Binary/<identifier>": "404/405",
+}
+
+# PUT/PATCH/DELETE, where one of them is anything; everywhere else of the interface 405, once one is known.
+METHODS = """
+route                                anonymous   authorised  unknown     blocked     structure   treating    regulator   secret
+fhir/DocumentReference               401/401/401 405/400/405 405/400/405 405/400/405 405/400/405 405/400/405 405/400/405 405/400/405
+fhir/DocumentReference/<identifier>  401/401/401 405/400/405 405/404/405 405/404/405 405/404/405 405/400/405 405/400/405 405/404/405
+api/v1/dossiers/<dossier>/autorisation 401/401/401 422/405/204 422/405/422 422/405/403 403/403/403 422/405/204 422/405/403 422/405/403
+api/v1/dossiers/<dossier>/medecin-traitant 401/401/401 405/405/422 405/405/422 405/405/403 403/403/403 405/405/204 405/405/403 405/405/403
+api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401/401 422/405/405 422/405/405 422/405/405 403/403/403 422/405/405 422/405/405 422/405/405
+"""  # noqa: E501
+
 # The counter and the administration: agents and operators alone. A model of the administration has one row.
 BACK_OFFICE = """
 route                         anonymous holder  parent  carer   professional agent   operator
@@ -185,6 +238,7 @@ guichet/coordonnees/          login     login   login   login   login        302
 guichet/demandes/             login     login   login   login   login        200/200 200/200
 guichet/demandes/nouvelle/    login     login   login   login   login        302/302 302/302
 guichet/demandes/<identifier>/ login    login   login   login   login        404/404 404/404
+guichet/demandes/<identifier>/pli/ login login login login   login        404/404 404/404
 guichet/demandes/<identifier>/<name>/ login login login login   login        404/405 404/405
 guichet/acces/                login     login   login   login   login        302/302 302/302
 guichet/representants/        login     login   login   login   login        302/302 302/302
@@ -266,14 +320,16 @@ def open_site(settings: LazySettings, code_tables: None) -> Iterator[object]:
     clear_url_caches()
 
 
-def wrong(cast: Cast, site: str, told: dict[str, dict[str, str]]) -> list[str]:
+def wrong(
+    cast: Cast, site: str, told: dict[str, dict[str, str]], methods: tuple[str, ...] = ("GET", "POST")
+) -> list[str]:
     """What was not told as the table says."""
     found = []
     for route in doors.routes(site):
         path = doors.address(route, cast)
         for caller, expected in told.get(short(route), {}).items():
-            answer = "/".join(cast.callers[caller](method, path) for method in ("GET", "POST"))
-            if answer.replace("login/login", "login") not in expected.split("|"):
+            answer = "/".join(cast.callers[caller](method, path) for method in methods)
+            if re.sub(r"^login(/login)*$", "login", answer) not in expected.split("|"):
                 found.append(f"{route} {caller}: {answer}, not {expected}")
     return found
 
@@ -297,6 +353,51 @@ def test_who_enters_where_in_the_portal(open_site):
     sessions = ("holder", "professional", "agent", "operator")
     interface = {route: row | dict.fromkeys(sessions, row["anonymous"]) for route, row in table(INTERFACE).items()}
     assert wrong(cast, "dmp.urls", pages | interface) == []
+
+
+def test_who_stands_by_another_quality_enters_where_he_may(open_site):
+    cast = open_site("dmp.urls", "portal")
+    cast.callers = doors.by_quality(cast)
+    pages = {
+        route: {"guardian": GUARDIAN.get(route, row["holder"]), "helper": HELPER.get(route, row["holder"])}
+        for route, row in table(PAGES).items()
+    }
+    qualities = {"treating": TREATING, "regulator": REGULATOR, "secret": SECRET}
+    interface = {
+        route: {name: said.get(route, row["authorised"]) for name, said in qualities.items()}
+        for route, row in table(INTERFACE).items()
+    }
+    assert {*HELPER} <= {*pages} and {*SECRET} <= {*interface}
+    assert wrong(cast, "dmp.urls", pages | interface) == []
+
+
+def test_no_other_method_enters_but_where_it_is_the_way(open_site):
+    cast = open_site("dmp.urls", "portal")
+    cast.callers |= doors.by_quality(cast)
+    known = table(METHODS)
+    told = {route: known.get(route) or other_methods(route) for route in table(INTERFACE)}
+    # A page changes by POST alone. The account's own pages are the library's.
+    own = (route for route in table(PAGES) if not route.startswith(("compte/", "healthz", "metrics", *STILL)))
+    told |= {route: dict.fromkeys(("holder", "helper", "guardian"), "405/405/405|404/404/404") for route in own}
+    assert wrong(cast, "dmp.urls", told, ("PUT", "PATCH", "DELETE")) == []
+
+
+STILL = (
+    "accessibilite/",
+    "aide/",
+    "mentions-legales/",
+)  # the same page whatever the method: there is nothing to change
+
+
+def other_methods(route: str) -> dict[str, str]:
+    """What PUT, PATCH and DELETE are told where none of them is a way."""
+    callers = table(METHODS)["fhir/DocumentReference"]
+    told = dict.fromkeys(callers, "405/405/405")
+    if route != "fhir/metadata":  # which anybody reads
+        told["anonymous"] = "401/401/401"
+    if route.startswith("api/v1/"):
+        told["structure"] = "403/403/403"
+    return told
 
 
 def test_who_enters_where_in_the_back_office(open_site):

@@ -13,7 +13,7 @@ from access.models import User
 from dmp import pages
 
 
-@pytest.mark.parametrize("name", ["400", "403", "404", "500", "503"])
+@pytest.mark.parametrize("name", ["400", "403", "404", "405", "500", "503"])
 def test_an_error_page_needs_nothing(name, django_db_blocker):
     """Outside any database access: a query would raise."""
     page = render_to_string(f"{name}.html")
@@ -28,6 +28,25 @@ def test_a_page_that_is_absent_asks_the_database_nothing(client):
     assert answer.status_code == 404
     assert "Page introuvable" in answer.content.decode()
     assert [one["sql"] for one in queries if "SELECT" in one["sql"]] == []
+
+
+@pytest.mark.django_db
+def test_a_page_that_takes_no_visit_has_words(client):
+    """Who signs in again after a quarter of an hour may come back to the address of a form."""
+    client.force_login(User.objects.create_user("a@example.org", kind=User.Kind.PERSON))
+    answer = client.get(reverse("invite_parent"))
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Rien n'a été fait" in answer.content.decode().replace("&#x27;", "'")
+
+
+@pytest.mark.django_db
+def test_a_form_sent_after_the_session_ended_says_so_and_leads_back_to_its_page(client):
+    page = "http://testserver" + reverse("carers")
+    answer = client.post(reverse("invite_parent"), headers={"Referer": page}, follow=True)
+    assert answer.redirect_chain == [(f"{reverse('account_login')}?next={reverse('carers')}", 302)]
+    assert "Votre session avait pris fin" in answer.content.decode()
+    elsewhere = client.post(reverse("invite_parent"), headers={"Referer": "http://evil.test/page/"})
+    assert elsewhere.url == f"{reverse('account_login')}?next={reverse('invite_parent')}"
 
 
 @pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (DatabaseError, 500), (ValueError, 500)])

@@ -19,6 +19,7 @@ PUBLIC = {
     "metrics": "404 without the token of the supervision",
     "accessibilite/": "declaration",
     "aide/": "help",
+    "certificats/": "what remains of a destroyed dossier, for who has its reference",
     "matrice/": "what each profession reads: names nobody",
     "statistiques/": "figures by twenties: open data",
     "statistiques.": "the same, as CSV and JSON",
@@ -70,7 +71,20 @@ def test_every_template_is_used():
     sources += [path.read_text() for path in (ROOT / "templates").rglob("*.*")]
     everything = "\n".join(sources)
     names = {str(path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.*")}
-    by_convention = ("allauth/", "account/", "mfa/", "400", "403", "404", "500", "503", "admin/", "unfold/")
+    by_convention = (
+        "allauth/",
+        "account/",
+        "mfa/",
+        "400",
+        "403",
+        "404",
+        "405",
+        "500",
+        "503",
+        "admin/",
+        "simple_history/",
+        "unfold/",
+    )
     unused = {name for name in names if not name.startswith(by_convention) and name not in everything}
     assert unused == set()
 
@@ -137,3 +151,31 @@ def test_nothing_names_this_machine_or_an_index_of_packages():
         if forbidden.search(path.read_text(errors="ignore"))
     ]
     assert found == []
+
+
+def decisions():
+    """The rows of docs/decisions.md: number, file, settings."""
+    rows = [
+        line.split("|") for line in (ROOT / "docs/decisions.md").read_text().splitlines() if line.startswith("| D")
+    ]
+    return [(row[1].strip(), row[3].strip(), re.findall(r"DMP_\w+", row[4])) for row in rows]
+
+
+def test_each_of_the_twenty_decisions_has_its_row():
+    assert [number for number, _, _ in decisions()] == [f"D{number}" for number in range(1, 21)]
+
+
+@pytest.mark.parametrize(("number", "file", "variables"), decisions())
+def test_a_decision_is_quoted_where_it_is_applied_and_its_setting_is_explained(number, file, variables):
+    assert re.search(rf"\b{number}\b", (ROOT / file).read_text()), f"{file} does not quote {number}"
+    explained, read = (ROOT / ".env.example").read_text(), (ROOT / "dmp/settings.py").read_text()
+    for variable in variables:
+        assert f"\n#{variable}=" in explained
+        assert f'"{variable}"' in read
+        assert re.search(rf"\n# {number}\b[^\n]*\n(#[^\n]*\n)*#{variable}=", explained), f"{number} is not said there"
+
+
+def test_every_variable_of_the_settings_is_explained():
+    read = set(re.findall(r'"(DMP_[A-Z0-9_]+)"', (ROOT / "dmp/settings.py").read_text()))
+    explained = set(re.findall(r"\b(DMP_[A-Z0-9_]+)\b", (ROOT / ".env.example").read_text()))
+    assert read - explained == {"DMP_TEST_DATABASE"}  # the tests' own

@@ -41,6 +41,7 @@ missing_packages() {
   library libpangoft2-1.0.so.0 || echo libpangoft2-1.0-0
   library libharfbuzz-subset.so.0 || echo libharfbuzz-subset0
   [[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ]] || echo fonts-dejavu-core
+  [[ -e /usr/share/fonts/truetype/lato/Lato-Regular.ttf ]] || ! as_root || echo fonts-lato # DejaVu stands in for it
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
   [[ ${1:-} == test ]] || return 0
   have chromium || echo chromium

@@ -58,6 +58,18 @@ update_database() {
     all_as dmp_app partitions load_code_tables
 }
 
+# A database restored from a backup has forgotten what was destroyed since: that goes again before anything is served.
+# Without a line in a journal there is nothing to ask.
+destroy_again() {
+  local journal
+  while read -r journal; do
+    [[ -s $journal ]] || continue
+    quietly destructions "Ce qui avait été détruit et qu'une sauvegarde a fait revenir n'a pas pu l'être de nouveau" \
+      django_as dmp_app destroy_again --apply
+    return
+  done < <(tr : '\n' <<<"$DMP_TOMBSTONES")
+}
+
 # -- the four processes -----------------------------------------------------------------------------------
 
 web() { # web ROLE DATABASE_ROLE PORT

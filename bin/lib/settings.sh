@@ -58,9 +58,12 @@ load_settings() {
   export DMP_ALLOWED_HOSTS=${DMP_ALLOWED_HOSTS:-127.0.0.1,localhost}
   export DMP_PORTAL_URL=${DMP_PORTAL_URL:-http://localhost:$PORTAL_PORT}
   export DMP_BACKOFFICE_URL=${DMP_BACKOFFICE_URL:-http://localhost:$BACKOFFICE_PORT}
-  export DMP_MEDIA_ROOT=${DMP_MEDIA_ROOT:-$STATE/media}
+  export DMP_MEDIA_ROOT=${DMP_MEDIA_ROOT:-$STATE/media} DMP_TOMBSTONES=${DMP_TOMBSTONES:-$STATE/tombstones/journal}
   if [[ -z ${DMP_SMTP_URL:-} ]]; then export DMP_MAIL_DIR=${DMP_MAIL_DIR:-$STATE/mail}; fi
-  if [[ $DMP_DEMO == 1 ]]; then demo_issuer; fi
+  if [[ $DMP_DEMO == 1 ]]; then
+    export DMP_PRINTER_DIR=${DMP_PRINTER_DIR:-$STATE/imprimante}
+    demo_issuer
+  fi
 }
 
 # The demonstration signs its own tokens, under a name that can exist nowhere (RFC 2606).
@@ -70,10 +73,14 @@ demo_issuer() {
   export DMP_PSC_JWKS=${DMP_PSC_JWKS:-$DMP_DEMO_ISSUER_DIR/jwks.json}
 }
 
+# The folders of the journals of destructions, one a line.
+tombstone_places() { tr : '\n' <<<"$DMP_TOMBSTONES" | xargs -d '\n' dirname; }
+
 make_service_places() {
-  local directory
+  local directory journals
   ! as_root || own_directory "$STATE/home" 700 "$SERVICE_USER"
-  for directory in "$DMP_MEDIA_ROOT" "${DMP_MAIL_DIR:-}" "${DMP_DEMO_ISSUER_DIR:-}"; do
+  mapfile -t journals < <(tombstone_places)
+  for directory in "$DMP_MEDIA_ROOT" "${journals[@]}" "${DMP_MAIL_DIR:-}" "${DMP_DEMO_ISSUER_DIR:-}" "${DMP_PRINTER_DIR:-}"; do
     [[ -n $directory ]] || continue
     [[ -e $directory ]] || own_directory "$directory" 700 "$SERVICE_USER"
     as_service test -w "$directory" -a -x "$directory" ||

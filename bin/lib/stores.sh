@@ -62,6 +62,16 @@ as_superuser() { as_postgres psql -X -q -v ON_ERROR_STOP=1 -h "$RUN/pg" -d postg
 # Through standard input: the checkout may be unreadable to the account of PostgreSQL.
 make_roles() { as_superuser -f - <"$ROOT/bin/lib/roles.sql"; }
 
+refuse_no_backup() {
+  [[ -r $1/dmp.dump && -r $2/dmp_keys.dump ]] || die "Ce n'est pas une sauvegarde : dmp.dump ou dmp_keys.dump manque."
+}
+
+# restore DATABASE DUMP. Through standard input: the account of PostgreSQL need not read the backup.
+restore() {
+  as_postgres pg_restore -h "$RUN/pg" --no-owner --no-comments --role=dmp_owner --exit-on-error -d "$1" <"$2" ||
+    die "La base $1 ne se restaure pas."
+}
+
 start_redis() {
   own_directory "$STATE/redis" 700 "$SERVICE_USER"
   own_directory "$RUN/redis" 700 "$SERVICE_USER"

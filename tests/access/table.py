@@ -116,7 +116,9 @@ def by_glass(facts: Facts) -> Seen:
 
 
 def by_number(facts: Facts) -> Seen:
-    return in_session(facts, in_emergency(facts, facts.readable & facts.vital)) | his(facts)
+    """What is vital, beside all that he was given: a further right takes nothing away."""
+    vital = in_session(facts, in_emergency(facts, facts.readable & facts.vital)) | his(facts)
+    return vital | as_authorised(facts) if usable(facts) else vital
 
 
 def as_authorised(facts: Facts) -> Seen:
@@ -197,14 +199,14 @@ RULES = [
     ),
     no(
         "3.6 a structure feeds, never reads, never speaks for a person (EX_GEN-1320)",
-        READING | {Act.OWN, Act.RECORD, Act.BREAK},
+        READING | {Act.OWN, Act.RECORD, Act.BREAK, Act.CLOSE},
         lambda f: f.role is Role.STRUCTURE,
         Ground.NOT_A_PERSON,
     ),
     no("3.1 the holder's settings are the holder's", SETTINGS, professional, Ground.NOT_CONCERNED),
     no(
         "D17 professionals' questions are theirs",
-        {Act.EXISTS, Act.OWN, Act.RECORD, Act.BREAK},
+        {Act.EXISTS, Act.OWN, Act.RECORD, Act.BREAK, Act.CLOSE},
         person,
         Ground.NOT_CONCERNED,
     ),
@@ -219,7 +221,7 @@ RULES = [
     # Is it open?
     no(
         "D13 closed: nobody reads, nobody feeds",
-        READING | {Act.OWN, Act.DEPOSIT, Act.RECORD, Act.BREAK},
+        READING | {Act.OWN, Act.DEPOSIT, Act.RECORD, Act.BREAK, Act.CLOSE},
         lambda f: not f.is_open,
         Ground.CLOSED,
     ),
@@ -260,7 +262,7 @@ RULES = [
     # Centre 15: neither authorisations nor blocks are looked at (D5).
     no(
         "D7 the Centre 15 consults and does not write",
-        {Act.DEPOSIT, Act.RECORD, Act.BREAK},
+        {Act.DEPOSIT, Act.RECORD, Act.BREAK, Act.CLOSE},
         called,
         Ground.READS_ONLY,
     ),
@@ -297,7 +299,7 @@ RULES = [
     yes("D4 feeding is a duty", {Act.DEPOSIT}, always, Ground.FEEDING),
     no(
         "EX_0.1-1100 a secret session handles its documents, nothing else",
-        {Act.RECORD, Act.BREAK},
+        {Act.RECORD, Act.BREAK, Act.CLOSE},
         lambda f: f.purpose is Purpose.SECRET,
         Ground.NOT_CONCERNED,
     ),
@@ -308,6 +310,13 @@ RULES = [
         lambda f: not f.allows_break_glass,
         Ground.OPPOSED,
     ),
+    yes(
+        "11.17 who follows her passes on that she wants it closed",
+        {Act.CLOSE},
+        lambda f: given(f) is not None or (f.treating and not f.needs_express),  # D18
+        Ground.IDENTIFIED,
+    ),
+    no("11.17 a stranger does not", {Act.CLOSE}, always, Ground.NOT_AUTHORISED),
     yes("3.3 any professional present may break it", {Act.BREAK}, always, Ground.IDENTIFIED),
     yes("D3 his own deposits, those only", {Act.OWN}, always, Ground.AUTHOR, his_own),
     # What he was given, the strongest first.
@@ -319,7 +328,7 @@ RULES = [
         everything,
     ),
     yes(
-        "3.3 the glass is broken",
+        "3.3 D18 the glass is broken, by an occupational doctor too: any professional present (L1111-17 I)",
         READING,
         lambda f: f.broke_glass and f.allows_break_glass and bool(f.readable),
         Ground.BREAK_GLASS,

@@ -4,8 +4,12 @@ import datetime as dt
 
 import pytest
 
+from access import grants
+from access.facts import Act
+from access.gate import enter, look
 from access.models import EmergencyAccess
 from audit.models import Trace
+from audit.trail import Event
 from fhir import ids
 from patients.models import Notice
 from tests import factories as make
@@ -218,3 +222,14 @@ def test_nothing_of_a_secret_session_becomes_an_emergency_that_is_told(api, doct
     answer = api(doctor).post(address, sent, format="json", headers={"DMP-Purpose": "secret"})
     assert answer.status_code == 422
     assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize("act", [grants.block, grants.withdraw])
+def test_a_block_or_a_withdrawal_ends_what_runs_and_unblocking_brings_nothing_back(api, dossier, doctor, act):
+    assert api(doctor).post(glass(dossier), UNCONSCIOUS, format="json").status_code == 201
+    for one in [act, grants.unblock] if act is grants.block else [act]:
+        event = Event.PROFESSIONAL_BLOCKED
+        with enter(make.holder(dossier), Act.AUTHORISE, event, dossier_id=dossier.pk, lock=True) as entry:
+            one(entry, doctor)
+    facts = look(make.caller(doctor), dossier_id=dossier.pk)[1]
+    assert not facts.broke_glass

@@ -1,10 +1,11 @@
 """A professional passes on that the holder wants the dossier closed: recorded, told, answered by somebody else."""
 
 import pytest
+from django.core import mail
 
 from audit.models import Trace
 from audit.trail import Actor, ActorKind
-from patients import requests
+from patients import requests, tasks
 from patients.models import Dossier, Notice
 from patients.models_requests import Request
 from tests import factories as make
@@ -33,7 +34,12 @@ def test_the_request_is_recorded_and_nothing_is_closed(api, doctor, dossier):
     answer = post(api, doctor, dossier)
     row = Request.objects.get(dossier=dossier)
     assert answer.status_code == 201
-    assert answer.json() == {"number": row.on_paper, "state": "received", "due_on": str(row.due_on)}
+    said = answer.json()
+    told = " ".join(said.pop("tell_the_holder"))
+    assert said == {"state": "received"}  # the number is the holder's
+    assert "directives anticipées" in told and "d'abord une copie" in told
+    tasks.send_notices()
+    assert "directives anticipées" in mail.outbox[-1].body and "demandez-la maintenant" in mail.outbox[-1].body
     assert (row.kind, row.channel, row.identity) == ("closure", "professional", "formulaire signé n° 12")
     assert row.requester == dossier.patient.name
     assert Dossier.objects.get(pk=dossier.pk).is_open
@@ -60,10 +66,55 @@ def test_without_the_holder_s_word_or_its_proof_nothing_is_recorded(api, doctor,
     assert not Request.objects.exists()
 
 
-def test_asked_twice_is_said(api, doctor, dossier):
+def test_asked_again_by_another_the_answer_tells_nothing_and_is_traced(api, doctor, dossier):
+    first, other = post(api, doctor, dossier), make.ProfessionalFactory()
+    make.permit(dossier, other)
+    second = post(api, other, dossier)
+    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert Request.objects.filter(dossier=dossier).count() == 1
+    assert Trace.objects.about(dossier.pk).filter(event="request_made", actor_id=other.idnat).count() == 1
+
+
+def test_a_stranger_passes_nothing_on_whatever_runs_already(api, doctor, dossier):
+    stranger = make.ProfessionalFactory(nurse=True)
+    before = post(api, stranger, dossier)
     post(api, doctor, dossier)
-    answer = post(api, doctor, dossier)
-    assert answer.status_code == 409 and "déjà enregistrée" in answer.json()["detail"]
+    after = post(api, stranger, dossier)
+    assert (before.status_code, before.json()["ground"]) == (403, "not_authorised")
+    assert after.content == before.content
+
+
+def test_nor_does_an_occupational_doctor_whom_the_holder_did_not_choose_herself(api, doctor, dossier, settings):
+    settings.EXPRESS_SPECIALITIES = frozenset({doctor.speciality})
+    assert post(api, doctor, dossier).status_code == 403
+
+
+def test_the_treating_doctor_does(api, dossier):
+    make.treat(dossier, treating := make.ProfessionalFactory())
+    assert post(api, treating, dossier).status_code == 201
+
+
+def test_of_a_minor_it_is_the_representatives_who_ask(api, code_tables):
+    child = make.DossierFactory(minor=True)
+    make.permit(child, doctor := make.ProfessionalFactory())
+    parent = make.holder_of(child, "parent")
+    assert post(api, doctor, child).status_code == 201
+    assert Request.objects.get(dossier=child).requester == str(parent)
+
+
+def test_so_many_an_hour_and_no_more(api, doctor, code_tables):
+    for _ in range(10):
+        make.permit(dossier := make.DossierFactory(), doctor)
+        assert post(api, doctor, dossier).status_code == 201
+    make.permit(last := make.DossierFactory(), doctor)
+    assert post(api, doctor, last).status_code == 429
+    assert not Request.objects.filter(dossier=last).exists()
+
+
+def test_a_site_may_keep_it_for_itself(api, doctor, dossier, settings):
+    settings.CLOSING_BY_PROFESSIONALS = False
+    assert post(api, doctor, dossier).status_code == 403
+    assert not Request.objects.exists()
 
 
 def test_who_is_blocked_passes_nothing_on(api, doctor, dossier):

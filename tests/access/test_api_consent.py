@@ -83,6 +83,19 @@ def test_the_pin_is_typed_on_his_screen(api, dossier, doctor):
     assert [one.status_code for one in answers] == [422] * 5 + [423]
 
 
+def test_what_the_holder_limits_on_his_screen_is_what_he_gets(api, dossier, doctor):
+    as_holder(dossier, lambda entry: consents.set_pin(entry, "4821"))
+    client = api(doctor)
+    asked = client.post(url(dossier), {"means": "code"}, format="json")
+    given = {"pin": "4821", "duration": "1mois", "extent": "limited"}
+    refused = client.post(asked["Location"] + "/pin", given | {"families": ["inconnue"]}, format="json")
+    assert (refused.status_code, DossierGrant.objects.count()) == (422, 0)
+    done = client.post(asked["Location"] + "/pin", given | {"families": ["biologie"]}, format="json")
+    assert done.status_code == 200
+    grant = DossierGrant.rights.running().get()
+    assert (grant.extent, grant.families, grant.source) == ("limited", ["biologie"], "pin")
+
+
 def test_who_is_blocked_asks_nothing(api, dossier, doctor):
     make.forbid(dossier, doctor)
     assert api(doctor).post(url(dossier), {}, format="json").status_code == 403
@@ -158,7 +171,20 @@ def test_he_is_alerted_of_what_others_gave_him(api, dossier, doctor):
     make.permit(make.DossierFactory(), make.ProfessionalFactory(nurse=True), source="web")
     answer = api(doctor).get("/api/v1/alertes", {"since": before.isoformat()})
     assert [one["dossier"] for one in answer.json()] == [dossier.pk.hex]
+    assert answer.json()[0]["extent"] == "general"
     assert api(doctor).get("/api/v1/alertes", {"since": timezone.now().isoformat()}).json() == []
+
+
+def test_he_is_alerted_of_being_named_treating_doctor_and_of_a_document_opened_to_him(api, dossier, doctor):
+    other = make.DossierFactory()
+    make.permit(dossier, doctor, "consult_masked", source="web", until=None)
+    make.open_document(make.DocumentFactory(dossier=other, hidden=True), doctor)
+    make.permit(make.DossierFactory(), doctor, "consult_masked", source="professional", until=None)
+    answer = api(doctor).get("/api/v1/alertes").json()
+    assert {(one["kind"], one["dossier"], one["until"]) for one in answer} == {
+        ("treating", dossier.pk.hex, None),
+        ("document", other.pk.hex, None),
+    }
 
 
 def test_a_square_that_served_meanwhile_opens_nothing(api, dossier, doctor):

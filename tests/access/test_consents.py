@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from access import consents, gate, tasks
+from access import consents, gate, grants, tasks
 from access.consents import Means, Typed
 from access.facts import Act
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
@@ -205,6 +205,30 @@ def test_an_open_page_learns_of_the_question_and_the_holder_answers(holder_clien
     assert browser.get(reverse("consent_watch")).status_code == 204
 
 
+def test_the_yes_of_the_page_may_be_for_some_documents_or_for_emergencies_only(holder_client, dossier, doctor):
+    browser = holder_client(dossier)
+    send = {"answer": "oui", "duration": "1mois", "extent": "limited"}
+    request = asked(doctor, dossier)
+    missing = browser.post(reverse("consent_answer", args=[request.pk]), send)
+    assert (missing.status_code, "Cochez au moins une famille" in missing.content.decode()) == (422, True)
+    assert not DossierGrant.objects.exists()
+    browser.post(reverse("consent_answer", args=[request.pk]), send | {"families": ["biologie", "imagerie"]})
+    grant = DossierGrant.rights.running().get()
+    assert (grant.extent, grant.families) == ("limited", ["biologie", "imagerie"])
+    other = make.ProfessionalFactory()
+    request = asked(other, dossier)
+    browser.post(reverse("consent_answer", args=[request.pk]), send | {"extent": "emergency"})
+    assert DossierGrant.rights.running().get(user__professional=other).extent == "emergency"
+
+
+def test_a_no_is_a_no_whatever_was_ticked(holder_client, dossier, doctor):
+    request = asked(doctor, dossier)
+    send = {"answer": "non", "duration": "jamais", "extent": "limited"}
+    assert holder_client(dossier).post(reverse("consent_answer", args=[request.pk]), send).status_code == 302
+    request.refresh_from_db()
+    assert (request.answer, DossierGrant.objects.count()) == ("no", 0)
+
+
 def test_watching_costs_five_statements(holder_client, dossier, django_assert_num_queries):
     browser = holder_client(dossier)
     browser.get(reverse("consent_watch"))  # which remembers whose dossier is shown
@@ -246,3 +270,23 @@ def test_a_question_answered_meanwhile_sends_nothing(dossier, doctor, texts):
     ConsentRequest.objects.update(answered_at=timezone.now())
     tasks.send_consent_text(str(dossier.pk), str(request.pk))
     assert len(texts()) == before
+
+
+@pytest.mark.parametrize("means", [Means.GRID, Means.PIN])
+def test_her_own_yes_goes_beyond_what_she_had_limited(dossier, doctor, means):
+    by_holder(
+        dossier,
+        lambda entry: grants.authorise(
+            entry, doctor, tomorrow(), source="web", extent="limited", families=["biologie"], express=True
+        ),
+    )
+    made = by_holder(dossier, consents.make_grid)
+    by_holder(dossier, lambda entry: consents.set_pin(entry, "4821"))
+    request = asked(doctor, dossier, means)
+    said = (
+        pin(doctor, dossier, request, "4821")
+        if means is Means.PIN
+        else code(doctor, dossier, request, made[request.grid_place])
+    )
+    assert said is Typed.RIGHT
+    assert (DossierGrant.objects.get().extent, DossierGrant.objects.get().families) == ("general", [])

@@ -134,3 +134,49 @@ def test_limited_to_no_family_that_is_known_is_refused(dossier, doctor, families
     ):
         until = timezone.now() + dt.timedelta(days=1)
         grants.authorise(entry, doctor, until, source="web", extent="limited", families=families)
+
+
+# -- an occupational doctor (D18) ----------------------------------------------------------------------
+@pytest.fixture
+def occupational(settings, doctor):
+    settings.EXPRESS_SPECIALITIES = frozenset({"SM25"})
+    type(doctor).objects.filter(pk=doctor.pk).update(speciality="SM25")
+    doctor.situations.update(speciality="SM25")
+    doctor.refresh_from_db()
+    make.matrix()
+    return doctor
+
+
+def answers(api, dossier, doctor):
+    """What he is told of his situation, and what his list answers."""
+    told = api(doctor).get(f"/api/v1/dossiers/{dossier.pk.hex}/autorisation").json()
+    listed = api(doctor).get(f"/fhir/DocumentReference?patient={dossier.pk.hex}&status=current")
+    return told, listed.status_code
+
+
+@pytest.mark.parametrize("right", ["consult_dossier", "consult_masked"])
+def test_an_occupational_doctor_is_not_told_valid_what_opens_nothing(api, dossier, occupational, right):
+    make.permit(dossier, occupational, right)
+    told, status = answers(api, dossier, occupational)
+    assert (told, status) == ({"status": "NON_EXISTE", "treating": False, "until": None}, 403)
+
+
+def test_what_the_holder_gave_him_herself_is_valid(api, dossier, occupational):
+    make.permit(dossier, occupational, express=True)
+    told, status = answers(api, dossier, occupational)
+    assert (told["status"], status) == ("VALIDE", 200)
+
+
+def test_an_occupational_doctor_is_never_the_treating_doctor(api, holder_client, dossier, occupational):
+    address = f"/api/v1/dossiers/{dossier.pk.hex}/medecin-traitant"
+    hers = make.treat(dossier, make.ProfessionalFactory())
+    assert api(occupational).post(address, {"consent": True}, format="json").status_code == 422
+    named = holder_client(dossier).post(reverse("decide", args=[occupational.pk, "medecin-traitant"]))
+    assert named.status_code == 422
+    assert list(DossierGrant.rights.running()) == [hers]
+
+
+def test_in_an_emergency_he_is_a_professional_present(api, dossier, occupational):
+    address = f"/api/v1/dossiers/{dossier.pk.hex}/urgences"
+    assert api(occupational).post(address, {"reason": "inconscience"}, format="json").status_code == 201
+    assert answers(api, dossier, occupational)[1] == 200

@@ -11,6 +11,8 @@ from access import gate, matrix
 from access.facts import Act
 from access.models import MatrixVersion
 from access.policy import decide
+from patients import terms
+from patients.models import Term
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +80,8 @@ def test_a_file_of_cells_says_what_each_profession_reads(file, text):
         (OFFICIAL, "aucune cellule"),
         (NURSE_READS + "60,11,11502-2,peut-être\n", "Ligne 4"),
         (NURSE_READS + "60,11,11502-2,0\n", "Ligne 4 : le contraire de la ligne 2"),
-        (NURSE_READS + "60,11,,1\n", "Ligne 4"),
+        (NURSE_READS + "60,,,1\n", "Ligne 4"),
+        (NURSE_READS + "60,inconnue,,1\n", "Ligne 4 : aucun type connu n'est de la catégorie « inconnue »"),
         (NURSE_READS + "60,11\n", "Ligne 4"),
     ],
 )
@@ -87,6 +90,21 @@ def test_a_wrong_file_changes_nothing_and_says_where(file, code_tables, text, sa
     with pytest.raises(CommandError, match=said):
         load(file(text))
     assert list(MatrixVersion.objects.values()) == before
+
+
+def test_a_row_of_a_category_alone_speaks_for_the_types_that_have_no_row_of_their_own(file, code_tables):
+    """Two types of imaging (class 31), one of them said apart."""
+    Term.objects.filter(table="types", extra__class_code="31").exclude(code__in=["18748-4", "52040-3"]).delete()
+    terms.forget()
+    assert matrix.read(file(OFFICIAL + "60,31,,1\n60,31,52040-3,0\n")) == {"60": {"18748-4"}}
+    assert matrix.read(file(OFFICIAL + "60,31,,0\n60,31,52040-3,1\n")) == {"60": {"52040-3"}}
+
+
+def test_a_type_said_in_two_categories_is_read_only_if_both_say_so(file):
+    both = "60,11,11502-2,{}\n60,10,11502-2,{}\n"
+    assert matrix.read(file(OFFICIAL + both.format(1, 1))) == {"60": {"11502-2"}}
+    assert matrix.read(file(OFFICIAL + both.format(1, 0))) == {"60": frozenset()}
+    assert matrix.read(file(OFFICIAL + both.format(0, 1))) == {"60": frozenset()}
 
 
 def test_a_file_that_is_not_text_is_refused(file, code_tables):
@@ -151,3 +169,8 @@ def test_a_profession_that_is_not_in_the_matrix_shows_none(client, code_tables, 
 
 def test_without_a_matrix_the_page_says_that_nobody_reads(client, db):
     assert "Aucune matrice" in client.get("/matrice/").content.decode()
+
+
+def test_a_file_that_is_not_there_is_said_without_a_traceback(tmp_path):
+    with pytest.raises(CommandError, match="Rien n'a été chargé"):
+        call_command("load_matrix", str(tmp_path / "absent.csv"), "--name", "essai", "--source", "essai")

@@ -5,12 +5,16 @@ to a professional what others may and do. Every door of his gives the same statu
 and order; only the number of a request and the token of its form are its own.
 """
 
+import re
+import uuid
 from typing import Any
 
 import pytest
+from django.urls import resolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests import doors
 from tests import factories as make
 from tests.access import worlds
 from tests.access.worlds import PERSONS, RIGHTS, Actor
@@ -69,12 +73,59 @@ def test_the_doors_are_real(ground, client, name):
     """To whom it is open, each answers; and what is not hidden does change what he is told."""
     dossier = make.DossierFactory()
     actor = worlds.actor(dossier, name, client)
-    doors = worlds.doors(actor, dossier)
-    before = [actor.ask(door) for door in doors]
+    knocked = worlds.doors(actor, dossier)
+    before = [actor.ask(door) for door in knocked]
     make.DocumentFactory(dossier=dossier, type_code="11502-2", family="biologie", title="Bilan du genou")
-    after = [actor.ask(door) for door in doors]
+    after = [actor.ask(door) for door in knocked]
     assert {status for answer in after for status, *_ in answer} <= {200, 302}
     assert before != after
+
+
+# Addresses that answer to GET and are asked in no world, each with its reason.
+ELSEWHERE = {
+    "healthz": "says nothing of a dossier",
+    "metrics": "of no dossier",
+    "accessibilite/": "the same for all",
+    "aide/": "the same for all",
+    "mentions-legales/": "the same for all",
+    "matrice/": "the same for all",
+    "statistiques": "test_statistics_attacked",
+    "api/schema": "the same for all",
+    "api/docs": "the same for all",
+    "fhir/metadata": "the same for all",
+    "fhir/DocumentReference/_search": "the same function as the address without it",
+    "fhir/List/_search": "the same function as the address without it",
+    "fhir/Patient/_search": "the same function as the address without it",
+    "compte/": "of an account",
+    "pro/": "of an account",
+    "profil/adresse/": "of an account",
+    "ouvrir/": "before any dossier",
+    "invitation/": "before any right",
+    "autorisations/chercher/": "looks in the directory",
+    "activite/<uuid:trace_id>/contester/": "test_contests: of a trace that is not shown, as of one that is not",
+    "profil/demandes/<uuid:request_id>/": "test_pages_requests",
+    "profil/copies/<uuid:copy_id>/": "test_digital_copy: what is left out changes no byte",
+    "api/v1/dossiers/<dossier>/demandes/<demande>": "one's own question, which names no document",
+}
+
+
+def test_every_address_that_answers_a_reader_is_asked_in_the_worlds(ground, client, settings):
+    dossier = make.DossierFactory()
+    document = make.DocumentFactory(dossier=dossier, submission_set=worlds.lot_of(dossier, "à part"))
+    asked = set()
+    for name in ("holder", "authorised"):
+        actor = worlds.actor(dossier, name, client)
+        for door in [*worlds.doors(actor, dossier), *worlds.doors_of(actor, dossier, document)]:
+            for _, path, *_ in door if isinstance(door[0], tuple) else (door,):
+                asked.add(resolve(path.partition("?")[0]).route)
+    found = {route for route in doors.routes("dmp.urls") if not route.startswith(tuple(ELSEWHERE))}
+    assert {route for route in found - asked if reads(route, client)} == {""} - asked
+
+
+def reads(route: str, client: Any) -> bool:
+    """Whether GET is anything there: an address of what does not exist answers 404, an act 405."""
+    path = "/" + re.sub(r"<(?:uuid:)[^>]*>", str(uuid.UUID(int=1)), route)
+    return client.get(re.sub(r"<[^>]*>", "x", path).replace("^", "").replace("$", "")).status_code != 405
 
 
 def compare(name: str, client: Any, visible: Any, hidden: Any, *, every: int) -> None:
@@ -86,8 +137,8 @@ def compare(name: str, client: Any, visible: Any, hidden: Any, *, every: int) ->
         common.save()
         seen = worlds.pile(dossier, visible, actor.caller.author, common)
         seen.lay()
-        doors = worlds.doors(actor, dossier)
-        before = [actor.ask(door) for door in doors]
+        knocked = worlds.doors(actor, dossier)
+        before = [actor.ask(door) for door in knocked]
         scope = actor.scope(dossier)
         for kinds, doings, turn in hidden:
             more = worlds.pile(dossier, kinds, actor.caller.author, common, scope, seen.documents[0])
@@ -95,13 +146,15 @@ def compare(name: str, client: Any, visible: Any, hidden: Any, *, every: int) ->
             alone = [actor.ask(door) for door in asked]
             with worlds.untouched():
                 more.lay()
+                if not kinds[0]["replaces"]:
+                    worlds.replacing(seen.documents[-1], more.documents[0])
                 worlds.traced(dossier, more.documents)
                 if actor.professional:
                     worlds.others(dossier, doings, more.documents)
                 same(actor, asked, alone)
-                same(actor, doors[turn::every], before[turn::every])
+                same(actor, knocked[turn::every], before[turn::every])
 
 
-def same(actor: Actor, doors: list[Any], before: list[Any]) -> None:
-    for door, answer in zip(doors, before, strict=True):
+def same(actor: Actor, knocked: list[Any], before: list[Any]) -> None:
+    for door, answer in zip(knocked, before, strict=True):
         assert actor.ask(door) == answer, f"{actor.name}: {door}"

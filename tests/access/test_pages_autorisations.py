@@ -276,6 +276,14 @@ def test_a_carer_who_may_authorises_in_his_own_name_and_gives_no_express_agreeme
     assert not running(dossier, "consult_dossier").exists()
 
 
+def test_a_carer_does_not_name_the_treating_doctor(carer_client, dossier, doctor):
+    client = carer_client(Right.AUTHORISE)
+    address = reverse("decide", args=[doctor.pk, "medecin-traitant"])
+    assert address not in client.get(url("professional", doctor)).content.decode()
+    assert decide(client, doctor, "medecin-traitant").status_code == 422
+    assert not running(dossier, "consult_masked").exists()
+
+
 def test_a_carer_without_that_right_sees_no_authorisation_and_changes_none(carer_client, dossier, doctor):
     make.permit(dossier, doctor)
     client = carer_client(Right.READ, Right.MASKED, Right.DEPOSIT, Right.TRAIL)

@@ -88,3 +88,21 @@ def test_an_address_is_changed_in_one_place_only(holder_client, dossier):
         assert answer.headers["Location"] == reverse("profile")
     assert not EmailAddress.objects.filter(email="autre@example.org").exists()
     assert user.email in client.get(reverse("profile")).content.decode()
+
+
+def test_she_opposes_what_her_heirs_may_ask_and_nobody_does_it_for_her(holder_client, client, dossier):
+    """Article L1110-4 V: her own will, with its history and its trace."""
+    browser = holder_client(dossier)
+    assert "peuvent demander ce qui leur est nécessaire" in browser.get(reverse("profile")).content.decode()
+    browser.post(reverse("profile_heirs"), {"refuses_heirs": "on"})
+    assert Dossier.objects.get(pk=dossier.pk).refuses_heirs
+    assert dossier.history.filter(id=dossier.pk).latest().history_user_id == f"holder:{make.holder_of(dossier).pk}"
+    assert changes(dossier, "emergency_changed") == [{"setting": "proches", "on": True}]
+    assert "n'auront accès à rien" in browser.get(reverse("profile")).content.decode()
+    client.force_login(
+        make.holder_of(dossier, "guardian"), backend="allauth.account.auth_backends.AuthenticationBackend"
+    )
+    client.get("/")
+    assert client.post(reverse("profile_heirs"), {}).status_code == 404
+    assert Dossier.objects.get(pk=dossier.pk).refuses_heirs
+    assert "Après moi" not in client.get(reverse("profile")).content.decode()

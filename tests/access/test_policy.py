@@ -110,8 +110,8 @@ def test_the_policy_decides_as_the_table_over_every_combination():
 
 @pytest.mark.parametrize(
     "right",
-    [{"treating": True}, {"broke_glass": True}, {"documents": table.OPENED_IDS}],
-    ids=["treating doctor", "a broken glass", "one document opened"],
+    [{"treating": True}, {"broke_glass": True}, {"documents": table.OPENED_IDS}, {"typed_number": True}],
+    ids=["treating doctor", "a broken glass", "one document opened", "an emergency number"],
 )
 def test_a_further_right_takes_nothing_away(right):
     seen = shelf()

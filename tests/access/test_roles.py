@@ -35,4 +35,6 @@ def test_the_trail_is_added_to_and_everything_else_is_the_portal_s():
         "GRANT EXECUTE ON FUNCTION audit_make_partition(date) TO dmp_app",
         "REVOKE EXECUTE ON FUNCTION audit_forget_dossier(uuid) FROM PUBLIC",
         "GRANT EXECUTE ON FUNCTION audit_forget_dossier(uuid) TO dmp_app",
+        "REVOKE EXECUTE ON FUNCTION archival_sample_again() FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION archival_sample_again() TO dmp_app",
     ]

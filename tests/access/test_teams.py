@@ -64,6 +64,16 @@ def test_the_page_of_a_professional_found_by_name_offers_the_teams(holder_client
     )
 
 
+def test_a_carer_is_offered_no_team(client, dossier, team, doctor):
+    user = make.holder_of(dossier, "carer")
+    user.representations.update(rights=["authorise", "read"])
+    client.logout()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(reverse("professional", args=[doctor.pk]))
+    assert page.status_code == 200
+    assert reverse("team_member", args=[team.pk]) not in page.content.decode()
+
+
 def test_each_member_has_his_own_right_until_the_teams_end(holder_client, api, dossier, team, doctor, nurse):
     assert add(holder_client(dossier), team, doctor).status_code == 302
     assert bring(api, dossier, doctor, nurse).status_code == 201
@@ -161,3 +171,37 @@ def test_no_team_is_agreed_to_in_a_closed_dossier(holder_client):
     assert "Ce dossier est fermé" in page.content.decode()
     assert not CareTeam.objects.exists()
     assert Trace.objects.about(closed.pk).filter(event="team_agreed", allowed=False).exists()
+
+
+@pytest.mark.parametrize("decision", ["retirer", "bloquer"])
+def test_whom_the_holder_withdrew_a_colleague_does_not_bring_back(
+    holder_client, api, dossier, team, doctor, nurse, decision
+):
+    client = holder_client(dossier)
+    add(client, team, doctor)
+    add(client, team, nurse)
+    client.post(reverse("decide", kwargs={"professional_id": nurse.pk, "decision": decision}))
+    if decision == "bloquer":
+        client.post(reverse("decide", kwargs={"professional_id": nurse.pk, "decision": "debloquer"}))
+    answer = bring(api, dossier, doctor, nurse)
+    assert (answer.status_code, "lui seul" in answer.data["detail"]) == (422, True)
+    assert [grant.user.professional for grant in running()] == [doctor]
+    add(client, team, nurse)
+    assert running().count() == 2
+
+
+def test_who_was_of_a_team_that_ended_may_be_brought_into_another(holder_client, api, dossier, team, doctor, nurse):
+    client = holder_client(dossier)
+    add(client, team, nurse)
+    client.post(reverse("team_end", args=[team.pk]))
+    client.post(reverse("teams"), {"name": "Diabétologie", "duration": "1mois"})
+    add(client, CareTeam.objects.get(name="Diabétologie"), doctor)
+    assert bring(api, dossier, doctor, nurse).status_code == 201
+
+
+def test_whose_authorisation_ended_by_itself_may_be_brought_in(holder_client, api, dossier, team, doctor, nurse):
+    now = timezone.now()
+    make.permit(dossier, nurse, since=now - dt.timedelta(days=9), until=now - dt.timedelta(days=1))
+    DossierGrant.history.filter(user__professional=nurse).update(history_date=now - dt.timedelta(days=9))
+    add(holder_client(dossier), team, doctor)
+    assert bring(api, dossier, doctor, nurse).status_code == 201

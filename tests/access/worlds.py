@@ -144,6 +144,13 @@ def pile(
     return made
 
 
+def replacing(shown: Document, hidden: Document) -> None:
+    """What he sees turns out to replace something that he does not."""
+    shown.replaces = hidden
+    shown.fhir = entries.text_of(shown, "1.2.250.1.213.1.4.10")
+    shown.save(update_fields=["replaces", "fhir"])
+
+
 def result_of(document: Document) -> Result:
     return Result(
         dossier=document.dossier,
@@ -168,6 +175,7 @@ class Actor:
     client: Any
     professional: bool
     headers: dict[str, str]
+    doctor: Professional | None = None  # somebody whom the person authorised
 
     def scope(self, dossier: Dossier) -> Scope | None:
         """The most he reaches: what he lists, and what he may open by its id."""
@@ -252,7 +260,9 @@ def person(dossier: Dossier, name: str, client: Any) -> Actor:
     user: User = make.UserFactory()
     Representation.objects.create(dossier=dossier, user=user, recorded_by="test", since=NOW - DAY, **PERSONS[name])
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return Actor(name, make.holder(dossier, user=user), client, False, {})
+    doctor = make.ProfessionalFactory()
+    make.permit(dossier, doctor)
+    return Actor(name, make.holder(dossier, user=user), client, False, {}, doctor)
 
 
 def others(dossier: Dossier, what: list[str], hidden: list[Document]) -> None:
@@ -310,6 +320,8 @@ def fhir_doors(dossier: Dossier) -> list[tuple[Any, ...]]:
         ("get", f"/fhir/Patient?identifier=urn:oid:1.2.250.1.213.1.4.10%7C{matricule}"),
         ("get", f"/api/v1/dossiers/{dossier.pk.hex}/autorisation"),
         ("get", f"/api/v1/dossiers/{dossier.pk.hex}/depots"),
+        ("get", f"/api/v1/dossiers/{dossier.pk.hex}/urgences"),
+        ("get", "/api/v1/alertes"),
     ]
 
 
@@ -332,7 +344,7 @@ def fhir_doors_of(dossier: Dossier, document: Document) -> list[tuple[Any, ...]]
     return doors
 
 
-def page_doors() -> list[tuple[Any, ...]]:
+def page_doors(doctor: Professional) -> list[tuple[Any, ...]]:
     return [
         ("get", "/"),
         ("get", "/documents/"),
@@ -344,12 +356,28 @@ def page_doors() -> list[tuple[Any, ...]]:
         ("get", "/autorisations/"),
         ("get", "/profil/"),
         ("get", "/dossiers/"),
+        ("get", "/documents/soins-rembourses/"),
+        ("get", "/documents/ajouter/"),
+        *(("get", f"/profil/{page}/") for page in ("copies", "demandes", "urgences", "coordonnees", "accord")),
+        ("get", "/profil/nouveaux-documents/"),
+        ("get", "/profil/demandes/nouvelle/correction/"),
+        *(("get", f"/profil/dossier/{page}/") for page in ("fermeture", "reactivation", "suppression")),
+        ("get", f"/autorisations/{doctor.pk}/"),
+        ("get", f"/autorisations/{doctor.pk}/ce-qu-il-voit/"),
+        ("get", "/autorisations/equipes/"),
+        ("get", "/aidants/"),
+        ("get", "/demandes/"),
+        ("get", "/demandes/attente/"),
     ]
 
 
-def page_doors_of(document: Document) -> list[tuple[Any, ...]]:
+def page_doors_of(document: Document, doctor: Professional) -> list[tuple[Any, ...]]:
     here = f"/documents/{document.pk}/"
+    asked = ("qui-le-voit/", "masquer/", "demasquer/", "supprimer/", "ouvrir-a/", f"ouvrir-a/{doctor.pk}/")
     return [
+        *(("get", f"{here}{part}") for part in asked),
+        ("post", f"{here}refermer/{doctor.pk}/", {}),
+        ("get", f"/profil/demandes/nouvelle/correction/{document.pk}/"),
         (("get", here), ("get", "/activite/?qui=refus")),  # and what the trail says of his having asked
         *(("get", f"{here}{part}") for part in ("fichier/", "extrait/", "image/")),
         *(("post", f"{here}{part}", {}) for part in ("masquer/", "demasquer/", "supprimer/")),
@@ -358,8 +386,12 @@ def page_doors_of(document: Document) -> list[tuple[Any, ...]]:
 
 
 def doors(actor: Actor, dossier: Dossier) -> list[tuple[Any, ...]]:
-    return fhir_doors(dossier) if actor.professional else page_doors()
+    if actor.doctor is not None:
+        return page_doors(actor.doctor)
+    # The treating doctor is told of the emergencies of others (R1111-48): to him nothing is hidden there.
+    told = [] if actor.name == "treating doctor" else [("get", "/api/v1/alertes/urgences")]
+    return fhir_doors(dossier) + told
 
 
 def doors_of(actor: Actor, dossier: Dossier, document: Document) -> list[tuple[Any, ...]]:
-    return fhir_doors_of(dossier, document) if actor.professional else page_doors_of(document)
+    return fhir_doors_of(dossier, document) if actor.doctor is None else page_doors_of(document, actor.doctor)

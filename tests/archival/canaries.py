@@ -5,10 +5,13 @@ Prints, in JSON, the canaries that stand in clear somewhere; those that are only
 
 import datetime as dt
 import json
+import time
 import uuid
 
+from allauth.usersessions.models import UserSession
 from django.apps import apps
-from django.db import Error, models, transaction
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import Error, connection, models, transaction
 from django.utils import timezone
 
 from access.facts import Act
@@ -29,9 +32,9 @@ from audit.trail import SYSTEM, Actor, ActorKind, Event
 from documents import own
 from documents.care_lines import CareLine
 from documents.models import Document, Result
-from patients import dossiers, notices, requests
+from patients import dossiers, letters, notices, requests
 from patients.dossiers import Agreement
-from patients.models import Channel, Dossier, IdentityIndex, InsuredPerson, Notice
+from patients.models import Channel, Dossier, IdentityIndex, InsuredPerson, Notice, OpeningRequest
 from patients.models_requests import Kind
 
 count = 0
@@ -92,6 +95,22 @@ for _ in range(3):
 with enter(caller, Act.LIST, Event.DOCUMENT_LISTED, dossier_id=dossier.pk) as entry:
     entry.trace(detail={"count": 1, "text": mark()})
 
+store = SessionStore()
+store.update({"_auth_user_id": user.pk.hex, "email": user.email, "said": mark()})
+store.create()
+UserSession.objects.create(user=user, session_key=store.session_key, ip="127.0.0.1", user_agent=mark())
+opening = OpeningRequest.objects.create(
+    insured=person, email="zebulon.quetsche@example.org", link_digest=b"x", code_digest=b"x", state="letter",
+    expires_at=soon,
+)  # fmt: skip
+letters.folder().mkdir(mode=0o700, exist_ok=True)
+for name in (f"acces-{user.pk.hex}-{uuid.uuid4().hex}", str(opening.pk)):
+    (letters.folder() / f"{name}.pdf").write_text(mark())
+until = time.monotonic() + 60
+while not Copy.objects.filter(dossier=dossier, state="ready").exists():  # the instance's own worker makes it
+    assert time.monotonic() < until
+    time.sleep(0.2)
+
 # Then every other place where a sentence fits, as far as the database lets it be changed.
 for model in apps.get_models():
     if not any(field.attname in ("dossier_id",) for field in model._meta.concrete_fields):
@@ -104,8 +123,11 @@ for model in apps.get_models():
                     model._base_manager.filter(dossier_id=dossier.pk).update(**{field.name: mark()})
             except Error:
                 continue
+with connection.cursor() as cursor:
+    cursor.execute("SET dmp.any_clock = 'on'")  # else the database dates a closing by its own hour
 Dossier.objects.filter(pk=dossier.pk).update(
     state="closed", closed_at=timezone.now() - dt.timedelta(days=4100), closure="DEMANDE_TITULAIRE"
 )
 marks = [f"k{number:03d}-Ézébulon" for number in range(1, count + 1)]
-print(json.dumps({"marks": marks, "sealed": [one[:15] for one in sealed], "dossier": dossier.pk.hex}))  # noqa: T201
+told = {"marks": marks, "sealed": [one[:15] for one in sealed], "dossier": dossier.pk.hex}
+print(json.dumps(told | {"number": person.ins.matricule}))  # noqa: T201

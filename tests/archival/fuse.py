@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connections
 
-FILES = ("unlink", "rename", "replace", "fsync", "open", "rmdir", "mkdir")
+FILES = ("unlink", "rename", "replace", "fsync", "open", "write", "rmdir", "mkdir")
 
 
 class Killed(BaseException):

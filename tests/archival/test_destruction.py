@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from access.models import Representation, User
 from archival import certificates, destruction, remains
-from archival.models import Tombstone
 from audit import proofs, trail
 from audit.trail import SYSTEM, Event
 from documents import contents
@@ -152,16 +151,6 @@ def test_reopened_meanwhile_it_is_left_alone(full, time_machine):
     Dossier.objects.filter(pk=gone.pk).update(state="open", closed_at=None, closure="")
     assert destruction.destroy(key) is None
     assert contents.read(gone.documents.get()) == b"quetsche-noire"
-
-
-def test_a_backup_that_brings_it_back_is_seen_and_destroyed_again(full, time_machine):
-    gone, kept = full
-    Tombstone.objects.create(mark=destruction.mark_of(gone.pk))  # destroyed once; then an older backup was restored
-    out = io.StringIO()
-    call_command("purge", tombstones=True, apply=True, stdout=out)
-    assert "1 dossiers détruits" in out.getvalue()
-    assert not any(rows_of(gone).values())
-    assert Dossier.objects.filter(pk=kept.pk).exists()
 
 
 def test_clocks_apart_destroy_nothing(full, monkeypatch, time_machine):

@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -20,8 +21,11 @@ from audit import trail
 from audit.models import Trace
 from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind, Event
-from documents import contents
-from documents.models import Result
+from documents import contents, entries
+from documents.models import CareLine, Result
+from documents.vault import SEGMENT
+from patients import dossiers
+from patients.models import Dossier
 from tests import factories as make
 from tests.archival import laid
 
@@ -105,7 +109,7 @@ def test_its_page_opens_without_a_network(ground):
 def test_what_a_parent_may_not_see_changes_no_byte_of_his_copy(ground):
     """D11, D12, R1111-53: secret documents, those that await an announcement, their results, their traces."""
     dossier = laid.dossier(birth_date=dt.date(2014, 5, 3))
-    laid.lay(dossier, title="Vaccins", unique_id="urn:uuid:1")
+    shown = laid.lay(dossier, title="Vaccins", unique_id="urn:uuid:1")
     before = laid.made(laid.ask(dossier, role="parent"))
     alone = laid.unzipped(laid.given(before))
     copies.destroy(before, by=laid.HOLDER, why="test")
@@ -114,6 +118,13 @@ def test_what_a_parent_may_not_see_changes_no_byte_of_his_copy(ground):
         laid.lay(dossier, title="Attente", withheld=True, visible_from=timezone.now() + laid.days(20)),
         laid.lay(dossier, title="Parti", state="deleted"),
     ]
+    CareLine.objects.create(
+        dossier=dossier, source="691", line="1", version=1, kind="biologie", label="Secret", amount=1, reimbursed=1,
+        care_date=timezone.localdate(hidden[0].created), paid_date=timezone.localdate(),
+    )  # fmt: skip
+    shown.replaces = hidden[0]
+    shown.fhir = entries.text_of(shown, "1.2.250.1.213.1.4.10")
+    shown.save(update_fields=["replaces", "fhir"])
     doctor = Actor(ActorKind.PROFESSIONAL, "899999999999", "DR Paul MOREL", profession="10")
     for one in hidden[:2]:  # that something withdrawn was read is no secret
         trail.record(
@@ -203,13 +214,25 @@ def test_a_closing_destroys_the_copies_of_the_page(ground, django_capture_on_com
     dossier = laid.dossier()
     laid.lay(dossier)
     row = laid.made(laid.ask(dossier))
-    dossier.state, dossier.closed_at, dossier.closure = "closed", timezone.now(), "DEMANDE_TITULAIRE"
-    dossier.save()
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=laid.HOLDER)
     with pytest.raises(gate.Refused):
         laid.given(row)
     with django_capture_on_commit_callbacks(execute=True):
         assert copies.destroy_ended() == 1
     assert not copies.store().exists(row.pk)
+
+
+def test_a_copy_that_is_leaving_stops_at_the_segment_where_the_dossier_closes(ground):
+    """As a document does (`documents.leaving`): 64 KiB later, and no more."""
+    dossier = laid.dossier()
+    laid.lay(dossier, content=os.urandom(500_000).hex().encode())
+    row = laid.made(laid.ask(dossier))
+    assert row.size > 6 * SEGMENT
+    leaving = copies.give(row, by=laid.HOLDER)
+    assert len(next(leaving)) == SEGMENT
+    dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=laid.HOLDER)
+    with pytest.raises(copies.Gone):
+        next(leaving)
 
 
 def test_a_destruction_takes_the_files_of_copies_with_it(ground):
@@ -242,12 +265,14 @@ def test_files_that_a_crash_left_are_swept(ground):
     assert copies.sweep(hour_later) == 1 and store.exists(kept.pk)
 
 
-def test_one_copy_of_a_kind_at_a_time_three_in_all(ground):
+def test_one_copy_of_a_kind_at_a_time_three_for_one_who_asks_and_nothing_told_of_others(ground):
     dossier = laid.dossier()
-    laid.ask(dossier)
+    first = laid.ask(dossier)
     with pytest.raises(ValidationError, match="déjà en préparation"):
         laid.ask(dossier)
+    laid.made(first)
     laid.ask(dossier, "paper")
     laid.ask(dossier, "sealed")
-    with pytest.raises(ValidationError, match="Détruisez-en une"):
-        laid.ask(dossier, "paper", role="guardian")
+    with pytest.raises(ValidationError, match="Vous avez déjà 3 copies"):
+        laid.ask(dossier)
+    laid.ask(dossier, "paper", role="guardian")

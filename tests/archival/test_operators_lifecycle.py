@@ -10,7 +10,7 @@ from access.models import User
 from archival import holds
 from archival.holds_models import LegalHold
 from audit.models import Trace
-from patients.models import Dossier, Notice
+from patients.models import Consent, Dossier, Notice
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +79,26 @@ def test_a_dossier_is_closed_with_its_proof_and_the_living_are_told(dossier, ope
     assert (trace.actor_kind, trace.reason) == ("operator", "acte n° 31")
     assert Notice.objects.filter(dossier=dossier, kind="dossier_closed").count() == told
     with pytest.raises(CommandError, match="déjà fermé"):
+        said(*act, "--apply")
+
+
+def test_a_death_ends_the_account_at_once_and_an_operator_alone_gives_it_back(dossier, operators, holder_client):
+    browser = holder_client(dossier)
+    account = dossier.representations.filter(dossier=dossier).get().user
+    assert browser.get("/profil/").status_code == 200
+    said("close_dossier", "deces", "--evidence", "acte n° 31", "--by", operators[0], "--apply")
+    assert browser.get("/profil/").status_code == 302  # whoever it was is out
+    account.refresh_from_db()
+    assert not account.is_active
+    act = ("reopen_dossier", "--evidence", "lettre du 3 mars", "--by", operators[1])
+    assert "après un décès" in said(*act)
+    assert not Dossier.objects.get(pk=dossier.pk).is_open
+    said(*act, "--apply")
+    account.refresh_from_db()
+    assert account.is_active and Dossier.objects.get(pk=dossier.pk).is_open
+    consent = Consent.objects.get(dossier=dossier, subject="reopening")
+    assert (consent.channel, consent.evidence) == ("operator", "lettre du 3 mars")
+    with pytest.raises(CommandError, match="pas fermé"):
         said(*act, "--apply")
 
 

@@ -7,12 +7,13 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from archival import holds
+from archival import copies, holds
 from audit.models import Trace
 from audit.trail import Actor, ActorKind
 from patients.models import Consent, Dossier, Notice
 from patients.models_requests import Request
 from tests import factories as make
+from tests.archival import laid
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "quatre chevaux au trot"
@@ -70,6 +71,17 @@ def test_closing_says_what_becomes_unreachable_and_offers_a_copy(sign_in, dossie
     make.DocumentFactory(dossier=dossier, type_code="EXPPAT_3")
     page = hers.get(reverse("profile_close")).content.decode()
     assert "Vos directives anticipées ne seront plus trouvées par personne." in page
+
+
+def test_closing_says_that_a_copy_not_yet_fetched_goes_with_it(sign_in, dossier):
+    hers = sign_in(dossier)
+    hers.get("/")
+    hers.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert "Une copie attend" not in hers.get(reverse("profile_close")).content.decode()
+    row = laid.ask(dossier)
+    assert "Fermer le dossier la détruit." in hers.get(reverse("profile_close")).content.decode()
+    copies.destroy(row, by=laid.HOLDER, why="asked")
+    assert "Une copie attend" not in hers.get(reverse("profile_close")).content.decode()
 
 
 @pytest.mark.parametrize("fields", [{"agreed": ""}, {"code": "AAAAA AAAAA"}])
@@ -148,6 +160,18 @@ def test_what_a_representative_asks_for_or_a_hold_forbids_is_examined(sign_in, c
     holds.put(held.pk, reason="plainte", evidence="PV 12", by=Actor(ActorKind.OPERATOR, "un"))
     done(sign_in(held), "profile_destroy")
     assert set(Request.objects.values_list("state", flat=True)) == {"received"}
+
+
+@pytest.mark.parametrize("closure", Dossier.BY_OPERATOR)
+def test_what_the_operator_closed_her_pages_neither_reopen_nor_destroy(sign_in, code_tables, closure):
+    dossier = make.DossierFactory(closed=True, closure=closure)
+    hers = sign_in(dossier)
+    hers.get("/")
+    for answer in (hers.get(reverse("profile_reopen")), hers.post(reverse("profile_reopen"), {"agreed": "on"})):
+        assert answer.status_code == 409 and "fermé par le service" in answer.content.decode()
+    done(hers, "profile_destroy")
+    assert Request.objects.get(dossier=dossier).state == "received"
+    assert state(dossier) == "closed"
 
 
 def test_an_open_dossier_is_closed_first(sign_in, dossier):

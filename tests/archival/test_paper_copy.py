@@ -181,8 +181,17 @@ def test_a_document_that_cannot_be_laid_out_in_time_is_left_to_its_original(code
         asked.append(content)
         if question == "part" and b"mot mot" in content:
             raise sandbox.Unanswered("late")
-        return {"pdf": "", "tail": {"size": 1, "previous": 0, "root": 1, "info": 0, "id": [], "catalogue": {},
-                                    "names": {}, "pictures": {}}}  # fmt: skip
+        tail = {
+            "size": 1,
+            "previous": 0,
+            "root": 1,
+            "info": 0,
+            "id": [],
+            "catalogue": {},
+            "names": {},
+            "pictures": {},
+        }
+        return {"pdf": "", "pages": 1, "tail": tail}
 
     monkeypatch.setattr(paper.Press, "ask", ask)
     row = laid.made(laid.ask(dossier, "paper"))

@@ -1,5 +1,6 @@
 """Copies on a recorded request: at the counter, by post, of a closed dossier; for heirs and experts, by two."""
 
+import datetime as dt
 import io
 
 import pytest
@@ -14,8 +15,8 @@ from archival import copies, legal, opening_sealed, requested_copies, sealing
 from archival.copies_models import Copy, LegalCopy
 from audit.models import Trace
 from audit.trail import SYSTEM, Actor, ActorKind
-from patients import requests
-from patients.models import Channel
+from patients import dossiers, requests
+from patients.models import Channel, Dossier
 from patients.models_requests import Kind
 from tests import factories as make
 from tests.archival import laid
@@ -31,6 +32,26 @@ NEEDED = legal.Needed(
 @pytest.fixture
 def ground(code_tables, time_machine):
     time_machine.move_to("2026-11-24T10:00:00Z", tick=False)
+
+
+@pytest.fixture
+def operators(monkeypatch):
+    """Two operators with an application; what the terminal asks is answered."""
+    secret = totp.generate_totp_secret()
+    people = {}
+    for email in ("un@example.org", "deux@example.org"):
+        people[email] = User.objects.create_user(email, "x", kind="operator", is_staff=True, first_name=email[:4])
+        totp.TOTP.activate(people[email], secret)
+    monkeypatch.setattr(totp.TOTP, "_mark_code_used", lambda self, code: True)
+
+    def typed(prompt):
+        if "Code" in prompt:
+            value = totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time())))
+            return totp.format_hotp_value(value)
+        return "une phrase assez longue"
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    return people
 
 
 def accepted(dossier, time_machine, kind=Kind.COPY, channel=Channel.POST, by=AGENT, requester="Antoine MARCHAND"):
@@ -49,7 +70,7 @@ def accepted(dossier, time_machine, kind=Kind.COPY, channel=Channel.POST, by=AGE
     return row
 
 
-def test_a_letter_that_was_accepted_becomes_a_copy_to_post(ground, time_machine, tmp_path):
+def test_a_letter_that_was_accepted_becomes_a_copy_to_post(ground, time_machine, tmp_path, operators):
     dossier = laid.dossier(closed=True)  # D13: on a recorded request
     laid.lay(dossier)
     request = accepted(dossier, time_machine)
@@ -62,9 +83,12 @@ def test_a_letter_that_was_accepted_becomes_a_copy_to_post(ground, time_machine,
     call_command("copies", stdout=said)
     assert "0 documents laissés de côté" in said.getvalue() and "1 copies" in said.getvalue()
     target = tmp_path / "copie"
-    call_command("copies", give=[str(row.pk), str(target)], stdout=io.StringIO())
+    with pytest.raises(CommandError, match="qui remet la copie"):
+        call_command("copies", give=[str(row.pk), str(target)])
+    call_command("copies", give=[str(row.pk), str(target)], by="un@example.org", stdout=io.StringIO())
     assert target.read_bytes().startswith(b"PK") and target.stat().st_mode & 0o077 == 0
-    assert Trace.objects.get(dossier_id=dossier.pk, event="copy_fetched").actor_kind == "operator"
+    trace = Trace.objects.get(dossier_id=dossier.pk, event="copy_fetched")
+    assert (trace.actor_kind, trace.actor_id) == ("operator", str(operators["un@example.org"].pk))
     assert requested_copies.prepare() == (0, 0)  # who posted it says « C'est fait »
     request.refresh_from_db()
     assert request.state == "accepted"
@@ -96,7 +120,7 @@ def test_who_asks_in_another_name_is_a_representative_and_sees_less(ground, time
 
 
 # -- for a third person --------------------------------------------------------------------------------------
-def test_two_operators_and_only_what_is_needed(ground, time_machine, tmp_path, monkeypatch):
+def test_two_operators_and_only_what_is_needed(ground, time_machine, tmp_path, monkeypatch, operators):
     monkeypatch.setattr(sealing, "ITERATIONS", 1000)
     dossier = laid.dossier(closed=True)
     needed = laid.lay(dossier, title="Compte rendu", masked=True)
@@ -112,15 +136,47 @@ def test_two_operators_and_only_what_is_needed(ground, time_machine, tmp_path, m
     assert made.state == "ready" and made.contains == [needed.pk] and made.left_out == 2
     with pytest.raises(ValidationError, match="pas à approuver"):
         legal.approve(dossier.pk, row.pk, by=OTHER)
-    monkeypatch.setattr("getpass.getpass", lambda prompt: "une phrase assez longue")
     target = tmp_path / "extrait.html"
-    call_command("copies", give=[str(made.pk), str(target)], stdout=io.StringIO())
+    call_command("copies", give=[str(made.pk), str(target)], by="deux@example.org", stdout=io.StringIO())
     files = laid.unzipped(b"".join(opening_sealed.pieces(target.read_bytes(), "une phrase assez longue")))
     assert not {"dossier.json", "donnees/trace.csv", "donnees/soins.csv"} & set(files)
     everything = b"".join(files.values())
     assert b"Ordonnance" not in everything and b"antoine@example.org" not in everything
     acts = Trace.objects.filter(dossier_id=dossier.pk, object_kind="legal_copy").order_by("seq")
     assert [(one.actor_id, one.detail["changes"]) for one in acts] == [("un", ["proposed"]), ("autre", ["approved"])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "born", "holds_it"),
+    [(Kind.HEIRS, dt.date(2014, 5, 3), False), (Kind.HEIRS, dt.date(1980, 1, 1), False),
+     (Kind.COPY, dt.date(2014, 5, 3), False), (Kind.COPY, dt.date(1980, 1, 1), True)],
+)  # fmt: skip
+def test_what_a_minor_kept_secret_goes_to_no_heir_and_to_no_expert_of_his_parents(
+    ground, time_machine, kind, born, holds_it
+):
+    """D11, D12, L1111-5: his heirs are those from whom he kept it."""
+    dossier = laid.dossier(closed=True, birth_date=born)
+    shown = laid.lay(dossier, title="Compte rendu")
+    secret = laid.lay(dossier, title="Consultation", secret=True)
+    request = accepted(dossier, time_machine, kind=kind, requester="Louise MARCHAND")
+    made = laid.made(legal.approve(dossier.pk, legal.propose(request, NEEDED, by=ONE).pk, by=OTHER))
+    assert made.state == "ready"
+    assert set(made.contains) == {shown.pk, *([secret.pk] if holds_it else [])}
+
+
+def test_who_opposed_it_living_is_obeyed(ground, time_machine):
+    """Article L1110-4 V: neither accepted, nor prepared when it was accepted before that was seen."""
+    dossier = laid.dossier()
+    known = accepted(dossier, time_machine, kind=Kind.HEIRS, requester="Louise MARCHAND")
+    dossiers.oppose_heirs(dossier.pk, refuses_heirs=True, by=laid.HOLDER)
+    with pytest.raises(ValidationError, match="opposée"):
+        legal.propose(known, NEEDED, by=ONE)
+    requests.cancel(dossier.pk, known.pk, by=AGENT)
+    with pytest.raises(ValidationError, match="opposée"):
+        accepted(dossier, time_machine, kind=Kind.HEIRS, requester="Louise MARCHAND")
+    dossiers.close(dossier.pk, closure=Dossier.Closure.DEATH, by=ONE)
+    with pytest.raises(ValidationError, match="ne change plus"):  # nobody lifts it after her
+        dossiers.oppose_heirs(dossier.pk, refuses_heirs=False, by=AGENT)
 
 
 def test_the_database_refuses_one_person_alone(ground):

@@ -7,9 +7,14 @@ one o'clock UTC (directive 2000/84/EC); dates are triples that are compared.
 import datetime as dt
 import random
 
-from patients import dossiers
+import pytest
+from django.db import transaction
 
-PAIRS = 20_000
+from archival import destruction
+from patients import dossiers
+from tests import factories as make
+
+PAIRS, DOSSIERS, MOMENTS = 20_000, 60, 40
 
 
 def last_sunday(year, month):
@@ -73,3 +78,21 @@ def test_the_other_rule_knows_its_sundays():
         31,
         25,
     ]
+
+
+@pytest.mark.django_db
+def test_what_is_found_and_claimed_in_the_database_is_what_the_other_rule_says(time_machine):
+    """The index looks 3,650 days back, and the claim asks again: neither is a day early nor a day late."""
+    draw = random.Random(20261127)
+    pairs = [instants(draw) for _ in range(DOSSIERS)]
+    known = {make.DossierFactory(closed=True, closed_at=closed_at).pk: closed_at for closed_at, _ in pairs}
+    sizes = set()
+    for now in [now for _, now in pairs][:MOMENTS]:
+        time_machine.move_to(now, tick=False)
+        expected = {key for key, closed_at in known.items() if may_be_destroyed(closed_at, now)}
+        assert set(destruction.due(1000)) == expected
+        with transaction.atomic():
+            assert {key for key in known if destruction._claim(key)} == expected
+            transaction.set_rollback(True)
+        sizes.add(len(expected))
+    assert len(sizes) > 5

@@ -57,7 +57,7 @@ def test_a_silent_beat_and_a_missing_worker_are_told(beat, monkeypatch):
 
 def test_clocks_apart_are_told(time_machine):
     time_machine.move_to(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=6))
-    assert "réglez leurs horloges" in told("horloges").said
+    assert "Réglez leurs horloges" in told("horloges").said
 
 
 def test_a_notice_an_hour_late_is_told():

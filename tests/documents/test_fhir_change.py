@@ -64,9 +64,15 @@ def labels(answer):
     return [one["coding"][0]["code"] for one in answer.json()["securityLabel"]]
 
 
-def test_the_treating_doctor_masks_and_unmasks_at_the_holder_s_request(author, treating, stranger, dossier):
+def test_the_author_masks_and_the_treating_doctor_unmasks_at_the_holder_s_request(
+    author, treating, stranger, dossier
+):
     name = deposit(author, dossier)["id"]
-    assert labels(change(treating, name, add("MASQUE_PS"))) == ["N", "MASQUE_PS"]
+    for client, headers in ((author, {}), (author, {"DMP-Holder-Request": "false"}), (treating, HOLDER)):
+        assert change(client, name, add("MASQUE_PS"), **headers).status_code == 403
+    assert labels(change(author, name, add("MASQUE_PS"), **HOLDER)) == ["N", "MASQUE_PS"]
+    last = Trace.objects.latest_first()[0]
+    assert (last.event, last.detail["asked_by"]) == ("document_masked", "holder")
     assert stranger.get(f"/fhir/Binary/{name}").status_code == 404
     assert change(treating, name, whole("N")).status_code == 403
     assert labels(change(treating, name, whole("N"), **HOLDER)) == ["N"]
@@ -108,12 +114,15 @@ def test_what_was_shown_is_not_hidden_again(author, dossier, code):
 
 def test_a_withheld_document_is_not_also_masked(author, dossier):
     name = deposit(author, dossier, "INVISIBLE_PATIENT")["id"]
-    assert change(author, name, add("MASQUE_PS")).status_code == 422
+    assert change(author, name, add("MASQUE_PS"), **HOLDER).status_code == 422
 
 
-def test_a_secret_is_lifted_for_good(author, dossier):
+def test_a_secret_is_lifted_at_the_minor_s_request_for_good(author, dossier):
     name = deposit(author, dossier, "INVISIBLE_REPRESENTANTS_LEGAUX")["id"]
-    assert labels(change(author, name, whole("N"))) == ["N"]
+    assert change(author, name, whole("N")).status_code == 403
+    assert labels(change(author, name, whole("N"), **HOLDER)) == ["N"]
+    last = Trace.objects.latest_first()[0]
+    assert (last.event, last.detail["asked_by"]) == ("document_unmasked", "holder")
     assert change(author, name, whole("N", "INVISIBLE_REPRESENTANTS_LEGAUX")).status_code == 403
 
 
@@ -169,7 +178,7 @@ def test_a_malformed_patch_is_400(author, dossier, body):
 
 def test_each_change_is_a_version_with_history_and_etag(author, dossier):
     made = deposit(author, dossier)
-    answer = change(author, made["id"], add("MASQUE_PS"), **{"If-Match": 'W/"1"'})
+    answer = change(author, made["id"], add("MASQUE_PS"), **HOLDER, **{"If-Match": 'W/"1"'})
     assert (answer.headers["ETag"], answer.json()["meta"]["versionId"]) == ('W/"2"', "2")
     assert change(author, made["id"], whole("N"), **HOLDER, **{"If-Match": 'W/"1"'}).status_code == 412
     assert list(Document.history.order_by("version").values_list("masked", flat=True)) == [False, True]
@@ -188,7 +197,7 @@ def test_by_its_unique_identifier(author, stranger, dossier):
 
     def conditional(client):
         path, body = f"/fhir/DocumentReference{condition}", json.dumps([add("MASQUE_PS")])
-        return client.patch(path, body, content_type="application/json-patch+json")
+        return client.patch(path, body, content_type="application/json-patch+json", headers=HOLDER)
 
     assert labels(conditional(author)) == ["N", "MASQUE_PS"]
     assert conditional(stranger).status_code == 404  # masked: it does not exist for him

@@ -1,10 +1,12 @@
 """/fhir as a professional's software uses it: deposit, search, read, change."""
 
 import base64
+import datetime as dt
 import json
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from audit.models import Trace
 from documents.models import Document, SubmissionSet
@@ -206,6 +208,22 @@ def test_the_same_name_for_another_content_is_refused(api, dossier, doctor):
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "XDSNonIdenticalHash"
 
 
+def test_a_taken_identifier_is_said_alike_whatever_hides_the_document_that_has_it(api, dossier, doctor):
+    body = messages.simplified(messages.subject(dossier), messages.pdf("un autre"))
+    held = make.DocumentFactory(dossier=dossier, unique_id=body["masterIdentifier"]["value"])
+    answers = set()
+    week = timezone.now() + dt.timedelta(days=7)
+    for hidden in ({}, {"masked": True}, {"masked": False, "secret": True}, {"state": "deleted"}):
+        Document.objects.filter(dossier=dossier, pk=held.pk).update(**hidden)
+        answer = post(api(doctor), "/fhir/DocumentReference", encoded(body))
+        answers.add((answer.status_code, answer.content))
+    Document.objects.filter(dossier=dossier, pk=held.pk).update(withheld=True, visible_from=week, state="current")
+    answer = post(api(doctor), "/fhir/DocumentReference", encoded(body))
+    answers.add((answer.status_code, answer.content))
+    assert [status for status, _ in answers] == [409]
+    assert Trace.objects.about(dossier.pk).filter(event="document_deposited", allowed=False).count() == 5
+
+
 def test_a_wrong_digest_is_refused(api, dossier, doctor):
     body = messages.simplified(messages.subject(dossier), messages.pdf())
     body["content"][0]["attachment"]["hash"] = base64.b64encode(b"0" * 20).decode()
@@ -246,10 +264,11 @@ def patched(client, name, *operations, **headers):
 MASK = {"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}
 
 
-def test_an_author_masks_and_unmasks_only_at_the_holder_s_request(api, dossier, doctor):
+def test_an_author_masks_and_unmasks_at_the_holder_s_request(api, dossier, doctor):
     client = api(doctor)
     name = deposit(client, dossier)
-    answer = patched(client, name, MASK)
+    assert patched(client, name, MASK).status_code == 403
+    answer = patched(client, name, MASK, **{"DMP-Holder-Request": "true"})
     assert answer.status_code == 200, answer.content
     assert answer.json()["meta"]["versionId"] == "2"
     assert [label["coding"][0]["code"] for label in answer.json()["securityLabel"]] == ["N", "MASQUE_PS"]

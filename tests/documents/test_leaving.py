@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from access import gate, grants
 from access.facts import Act
-from audit.models import Trace
+from audit.models import NO_DOSSIER, Trace
 from audit.trail import Event
 from documents import contents, leaving
 from documents.models import Document
@@ -66,9 +66,8 @@ def test_nothing_withdrawn_everything_leaves_and_the_trail_has_one_line(api, dos
         (make.forbid, "blocked"),
         (lambda dossier, doctor: Document.objects.filter(dossier=dossier).update(masked=True), "absent"),
         (lambda dossier, doctor: type(dossier).objects.filter(pk=dossier.pk).update(**CLOSED), "closed"),
-        (lambda dossier, doctor: destroyed(dossier), "absent"),
     ],
-    ids=["withdrawn", "blocked", "masked", "closed", "destroyed"],
+    ids=["withdrawn", "blocked", "masked", "closed"],
 )
 def test_what_ends_the_right_stops_the_download_at_the_next_segment(api, dossier, doctor, document, end, ground):
     leaves = download(api, doctor, document)
@@ -82,9 +81,15 @@ def test_what_ends_the_right_stops_the_download_at_the_next_segment(api, dossier
 CLOSED = {"state": "closed", "closed_at": timezone.now(), "closure": "DEMANDE_TITULAIRE"}
 
 
-def destroyed(dossier):
+def test_a_destruction_stops_it_too_and_leaves_no_trace_in_the_dossier(api, dossier, doctor, document):
+    leaves = download(api, doctor, document)
+    next(leaves)
     for step in (CLOSED, {"state": "destroyed"}):
         type(dossier).objects.filter(pk=dossier.pk).update(**step)
+    with pytest.raises(leaving.Ended):
+        next(leaves)
+    assert refusals(dossier) == []
+    assert Trace.objects.about(NO_DOSSIER).filter(ground="absent").count() == 1
 
 
 def test_a_range_stops_too(api, dossier, doctor, document):

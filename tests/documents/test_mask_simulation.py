@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from access.models import EmergencyAccess
 from audit.models import Trace
+from documents.care_lines import CareLine
 from documents.models import Document, Result, SubmissionSet
 from fhir import ids
 from tests import factories as make
@@ -89,6 +90,36 @@ def test_it_names_who_loses_sight_and_only_them(holder_client, dossier, document
     told = losing(question(holder_client(dossier), document))
     named = {name for name in people if f"Paul {name.title()}" in told}
     assert named == {"AUTORISE", "URGENCE"}
+
+
+def test_who_is_authorised_for_emergencies_only_is_named_as_such(holder_client, dossier, document):
+    make.permit(dossier, make.ProfessionalFactory(family="SECOURS"), extent="emergency")
+    assert "Secours, qui ne le voit qu'en cas d'urgence" in losing(question(holder_client(dossier), document))
+
+
+def test_beyond_fifty_it_says_that_there_are_others(holder_client, dossier, document, monkeypatch):
+    monkeypatch.setattr("documents.simulation.MOST", 2)
+    for name in ("UN", "DEUX"):
+        make.permit(dossier, make.ProfessionalFactory(family=name))
+    assert "D'autres professionnels" not in losing(question(holder_client(dossier), document))
+    make.permit(dossier, make.ProfessionalFactory(family="TROIS"))
+    assert "D'autres professionnels" in losing(question(holder_client(dossier), document))
+
+
+def test_the_reimbursed_care_of_that_day_is_shown_to_who_may_read_it(holder_client, dossier, document):
+    def line(number, day, label):
+        return CareLine(
+            dossier=dossier, source="691", line=number, version=1, care_date=day, paid_date=day, kind="biologie",
+            label=label, provider="LABORATOIRE DU PORT", amount=2000, reimbursed=1400,
+        )  # fmt: skip
+
+    day = ACT.date()
+    rows = [line("1", day, "Charge virale"), line("2", day + dt.timedelta(days=1), "Hémogramme")]
+    CareLine.objects.bulk_create([*rows, line("3", day, "Annulée")])
+    CareLine.objects.filter(dossier=dossier, line="3").update(cancelled=True)
+    page = question(holder_client(dossier), document)
+    assert "Charge virale, LABORATOIRE DU PORT" in page
+    assert ("Hémogramme" in page, "Annulée" in page) == (False, False)
 
 
 def test_what_is_shown_in_an_emergency_is_not_lost_to_it(holder_client, dossier, document):

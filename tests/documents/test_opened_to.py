@@ -86,6 +86,37 @@ def test_a_block_beats_it_and_forbids_it(api, holder_client, dossier, document, 
         grants.block(entry, doctor)
     assert status(api, doctor, document) == 404
     assert open_to(client, document, doctor).status_code == 422
+    with enter(make.holder(dossier), Act.AUTHORISE, Event.PROFESSIONAL_UNBLOCKED, dossier_id=dossier.pk) as entry:
+        grants.unblock(entry, doctor)
+    assert status(api, doctor, document) == 404  # nothing comes back
+    assert DocumentGrant.history.filter(dossier=dossier).count() == 2
+
+
+def test_the_page_of_authorisations_says_so_and_a_withdrawal_closes_it(api, holder_client, dossier, document, doctor):
+    client = holder_client(dossier)
+    open_to(client, document, doctor)
+    told = "que vous lui avez ouverts : 1."
+    assert told in client.get(reverse("autorisations")).content.decode()
+    page = client.get(reverse("professional", args=[doctor.pk])).content.decode()
+    assert reverse("decide", args=[doctor.pk, "retirer"]) in page
+    assert client.post(reverse("decide", args=[doctor.pk, "retirer"])).status_code == 302
+    assert status(api, doctor, document) == 404
+    assert told not in client.get(reverse("autorisations")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "secret", "told"), [("carer", False, 0), ("guardian", False, 1), ("guardian", True, 0)]
+)
+def test_what_is_opened_is_counted_for_nobody_from_whom_it_is_hidden(
+    client, dossier, document, doctor, role, secret, told
+):
+    person = make.holder_of(dossier, role)
+    type(person.representations.get()).objects.filter(dossier=dossier, user=person).update(rights=["authorise"])
+    type(document).objects.filter(dossier=dossier, pk=document.pk).update(secret=secret)
+    make.open_document(document, doctor)
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(reverse("autorisations")).content.decode()
+    assert page.count("que vous lui avez ouverts") == told
 
 
 def test_opened_again_it_keeps_one_right(holder_client, dossier, document, doctor):

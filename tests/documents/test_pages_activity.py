@@ -9,12 +9,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from access import gate
+from access import contests, gate
 from access.facts import Act
 from audit import trail
 from audit.models import Trace
 from audit.trail import Event
 from documents.models import Document
+from patients import requests
+from patients.models import Channel
+from patients.models_requests import Kind
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +212,52 @@ def test_a_page_costs_the_same_for_one_line_and_for_hundreds(holder_client, doss
         open_by(doctor, dossier, documents[number % 5])
     # account · facts · lines · ranks · titles · contests · rights · trace
     assert cost() == few == 8
+
+
+# -- whom nothing of a document is told ----------------------------------------------------------------
+def person(client, dossier, role, rights=()):
+    user = make.holder_of(dossier, role)
+    user.representations.filter(dossier=dossier).update(rights=list(rights))
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def test_a_carer_who_has_the_trail_alone_reads_what_names_no_document(client, dossier, doctor):
+    before = lines(carer := person(client, dossier, "carer", ["trail"]))
+    open_by(doctor, dossier, make.DocumentFactory(dossier=dossier))
+    assert lines(carer) == before
+    trail.record(Event.DOCUMENT_LISTED, by=make.caller(doctor).actor, dossier_id=dossier.pk, ground="authorised")
+    assert [words for _, words in lines(carer) if "Morel" in words]
+
+
+def test_a_carer_who_reads_without_the_trail_is_told_nothing(client, dossier, doctor):
+    trail.record(Event.DOCUMENT_LISTED, by=make.caller(doctor).actor, dossier_id=dossier.pk, ground="authorised")
+    carer = person(client, dossier, "carer", ["read"])
+    assert carer.get(ACTIVITY).status_code == 404
+    assert "Morel" not in carer.get(reverse("home")).content.decode()
+
+
+def test_a_guardian_learns_nothing_of_a_request_or_a_contest_about_a_secret(client, dossier, doctor):
+    secret = make.DocumentFactory(dossier=dossier, secret=True)
+    before = sentences(guardian := person(client, dossier, "guardian"))
+    asked = requests.Asked(
+        kind=Kind.DOCUMENT,
+        channel=Channel.WEB,
+        requester="Antoine MARCHAND",
+        identity="session",
+        said="ce compte rendu-là",
+        concerns=secret.pk,
+    )
+    row = requests.ask(dossier.pk, asked, by=make.holder(dossier).actor)
+    open_by(doctor, dossier, secret)
+    read = Trace.objects.about(dossier.pk).get(event="document_read")
+    with gate.enter(
+        make.holder(dossier), Act.TRAIL, Event.ACCESS_CONTESTED, dossier_id=dossier.pk, lock=True
+    ) as entry:
+        contests.contest(entry, read, "pas lui")
+    assert sentences(guardian) == before
+    assert row.on_paper not in guardian.get(reverse("profile_requests")).content.decode()
+    assert guardian.get(reverse("profile_request", args=[row.pk])).status_code == 404
+    assert guardian.post(reverse("profile_request_cancel", args=[row.pk])).status_code == 404
+    client.force_login(make.holder_of(dossier), backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert "ce compte rendu-là" in client.get(reverse("profile_request", args=[row.pk])).content.decode()

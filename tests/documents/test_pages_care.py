@@ -77,3 +77,32 @@ def test_a_month_of_many_lines_costs_what_one_costs(holder_client, dossier, djan
     page(client)
     with django_assert_max_num_queries(11):
         page(client)
+
+
+SECRET_DAYS = [
+    {"service_start": NOON - dt.timedelta(days=3), "service_stop": NOON - dt.timedelta(days=1)},
+    {"service_start": NOON - dt.timedelta(days=2)},
+    {"created": NOON - dt.timedelta(days=2)},
+    {"created": NOON - dt.timedelta(days=2), "state": "deleted"},
+]
+
+
+@pytest.mark.parametrize("when", SECRET_DAYS, ids=["a stay", "an act", "the document's day", "withdrawn since"])
+@pytest.mark.parametrize("role", ["parent", "carer"])
+def test_on_the_day_of_a_minor_s_secret_no_line_is_shown_but_to_herself(client, code_tables, role, when):
+    child = make.DossierFactory(minor=True)
+    line(child, dt.date(2026, 11, 22), label="Test de dépistage")
+    line(child, dt.date(2026, 11, 20), label="Vaccin")
+    user = make.UserFactory()
+    rights = ["read", "masked"] if role == "carer" else []
+    Representation.objects.create(dossier=child, user=user, role=role, rights=rights, recorded_by="test")
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert "dépistage" in page(client)
+    make.DocumentFactory(dossier=child, secret=True, **{"created": NOON} | when)
+    assert "dépistage" not in page(client) and "Vaccin" in page(client)
+
+
+def test_the_holder_sees_the_lines_of_what_was_kept_secret(holder_client, dossier):
+    line(dossier, dt.date(2026, 11, 24))
+    make.DocumentFactory(dossier=dossier, secret=True, created=NOON)
+    assert "Antirétroviral" in page(holder_client(dossier))

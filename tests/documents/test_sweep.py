@@ -89,5 +89,5 @@ def test_a_file_that_is_not_ours_is_said_and_the_sweep_goes_on(held):
     assert all(path.exists() for path in strays)
     out, err = io.StringIO(), io.StringIO()
     call_command("sweep_orphans", stdout=out, stderr=err)
-    assert "3 files that are not contents" in out.getvalue()
+    assert "3 fichiers étrangers" in out.getvalue()
     assert "LISEZMOI" in err.getvalue()

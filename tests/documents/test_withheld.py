@@ -267,6 +267,14 @@ def test_withdrawn_by_its_author_nothing_is_told(deposit, api, author):
     assert planned() == []
 
 
+def test_announced_it_is_masked_when_what_is_new_is_to_be(deposit, announce, dossier, author):
+    type(dossier).objects.filter(pk=dossier.pk).update(masks_new_documents=True)
+    name = deposit(WITHHELD)
+    assert not Document.objects.get().masked
+    announce(name)
+    assert (Document.objects.get().masked, Document.objects.get().withheld) == (True, False)
+
+
 # -- replaced -------------------------------------------------------------------------------------------------
 def replacing(name):
     return [{"code": "replaces", "target": {"reference": f"DocumentReference/{name}"}}]

@@ -110,9 +110,12 @@ def test_the_old_lady_s_letter_ends_in_a_certificate(marie, time_machine, monkey
     time_machine.move_to(row.not_before.replace(microsecond=0), tick=False)
     time_machine.shift(3600)
     assert carry_out.carry_out() == (1, 0)
+    call_command("purge", apply=True, verbosity=0)
     tasks.send_notices()
-    assert mail.outbox[-1].subject == "Ce que vous aviez demandé est fait"
+    assert mail.outbox[-1].subject == "Votre dossier médical partagé est détruit"
     call_command("purge", apply=True, verbosity=0)
     assert state(marie) is None
     assert not Request.objects.filter(dossier_id=marie.pk).exists()
-    assert '"ground":"asked"' in Certificate.objects.get().statement
+    certificate = Certificate.objects.get()
+    assert '"ground":"asked"' in certificate.statement
+    assert certificate.reference in mail.outbox[-1].body.replace(" ", "")

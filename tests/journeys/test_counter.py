@@ -4,6 +4,7 @@ Four minutes a person is the limit. A person's time is counted by the keystroke-
 1980): 0.28 s a key, 1.1 s to point, 0.4 s to move the hand, 1.35 s to think before an act. The machine's is measured.
 """
 
+import datetime as dt
 import io
 import os
 import re
@@ -17,15 +18,19 @@ from django.core import mail
 from django.db import connections
 from django.test import Client
 from django.urls import clear_url_caches
+from django.utils import timezone
 from PIL import Image
 
 from access.models import Representation
+from archival import envelopes, requested_copies
 from audit.models import Trace
 from documents import papers
+from patients import requests
 from patients.models import ConsentPaper, Dossier, OpeningRule
 from tests import browser
 from tests import factories as make
 from tests.access.test_counter import agent  # noqa: F401 (a fixture)
+from tests.archival import laid
 
 pytestmark = browser.MARKS
 KEY, POINT, HOME, THINK, LIMIT = 0.28, 1.1, 0.4, 1.35, 240.0
@@ -210,3 +215,39 @@ def _a_newcomer(desk):
     desk.look("13-opened")
     assert "Dossier ouvert" in desk.page.inner_text("main")
     assert desk.human + desk.machine < LIMIT
+
+
+def test_karim_hands_over_a_sealed_copy_that_he_has_not_seen(desk, agent):  # noqa: F811
+    """J3: asked at the counter, printed by a task on the fund's printer, handed over against a signed receipt."""
+    dossier = laid.dossier()
+    laid.lay(dossier, title="Canaricytose", content=b"Suspicion de canaricytose.")
+    asked = requests.Asked(
+        kind="copy", channel="counter", requester="Antoine MARCHAND", identity="passeport",
+        arrived=timezone.now() - dt.timedelta(days=3),
+    )  # fmt: skip
+    row = requests.ask(dossier.pk, asked, by=agent.actor())
+    requests.take(dossier.pk, row.pk, by=agent.actor())
+    requests.accept(dossier.pk, row.pk, "Elle vous sera remise.", by=agent.actor())
+    assert requested_copies.prepare() == (1, 0)
+    page, seen = desk.page, []
+    page.goto(f"{desk.base}/guichet/demandes/")
+    desk.type("number", row.on_paper)
+    desk.click("button:has-text('Retrouver')")
+    desk.look("14-request")
+    seen.append(page.content())
+    desk.click("text=Imprimer, remettre")
+    desk.look("15-envelope")
+    seen.append(page.content())
+    desk.click("button:has-text('Imprimer sous pli fermé')")
+    assert envelopes.print_asked() == 1
+    page.reload()
+    desk.look("16-printed")
+    seen.append(page.content())
+    desk.choose("paper", "passeport")
+    desk.tick("signed")
+    desk.click("button:has-text('Enregistrer la remise')")
+    assert "est remis" in page.inner_text("body")
+    seen.append(page.content())
+    row.refresh_from_db()
+    assert row.state == "done" and desk.troubles == []
+    assert not any("anaricytose" in one for one in seen)

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from access.counter_request_forms import ACTS, COPY, LARGEST, Move, Record, possible
+from patients.models_requests import CARRIED_OUT
 
 NOW = dt.datetime(2027, 3, 10, 9, 30, tzinfo=dt.UTC)  # half past ten in Paris
 ME = "counter:1"
@@ -178,9 +179,11 @@ def test_a_letter_is_typed_on_several_lines_and_a_scan_is_of_three_kinds():
 # -- what becomes of it -------------------------------------------------------------------------------------
 
 
-def row(state, owner=ME, extended=False):
+def row(state, owner=ME, extended=False, kind="rectification"):
     running = state in ("received", "in_progress", "incomplete", "accepted")
-    return SimpleNamespace(state=state, owner=owner, extended_at=NOW if extended else None, is_running=running)
+    return SimpleNamespace(
+        kind=kind, state=state, owner=owner, extended_at=NOW if extended else None, is_running=running
+    )
 
 
 TABLE = [  # state, followed by me, extended already, what may be done
@@ -206,3 +209,8 @@ def test_what_may_be_done_of_a_request(state, mine, extended, acts):
     assert [said for _, said in form.fields["act"].choices] == [ACTS[act] for act in acts]
     assert form.is_valid() is ("prendre" in acts)
     assert form.fields["words"].widget.attrs["rows"] == 5
+
+
+def test_what_the_service_carries_out_itself_nobody_says_done():
+    for kind in CARRIED_OUT:
+        assert possible(row("accepted", kind=kind), ME) == ["annuler"]

@@ -15,15 +15,16 @@ from django.urls import clear_url_caches
 from PIL import Image
 
 from access import counter_requests
+from access.counter_request_forms import possible
 from access.models import Contest
-from archival import carry_out
+from archival import carry_out, destruction
 from audit.models import Trace
 from documents import papers
 from documents.vault import Unreadable
 from fhir import ids
 from patients import dossiers, request_letters, requests
 from patients.models import Channel, Notice
-from patients.models_requests import LetterKey, Request, RequestPaper
+from patients.models_requests import CARRIED_OUT, LetterKey, Request, RequestPaper
 from tests import factories as make
 from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
 
@@ -72,7 +73,8 @@ def address(row):
     return f"{LIST}{ids.join(row.dossier_id, row.pk)}/"
 
 
-def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(client, dossier):
+def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(client, dossier, monkeypatch):
+    monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)  # this machine's alone is frozen
     assert record(client).status_code == 302
     row = Request.objects.get(dossier=dossier)
     assert (row.channel, row.identity, row.due_on) == ("counter", "passeport", dt.date(2027, 4, 10))
@@ -268,6 +270,28 @@ def test_letters_are_tagged_and_the_refusal_gives_the_ways_of_appeal(client, dos
         assert word in texts["recu"], word
     for word in ("CNIL", "CADA", "juge", "La pièce est illisible."):
         assert word in texts["reponse"], word
+
+
+@pytest.mark.parametrize("kind", ["closure", "destruction"])
+def test_who_closes_or_destroys_at_the_counter_is_told_what_she_loses_and_offered_a_copy(client, dossier, kind):
+    """As on her own pages (CNIL 2016-258): on the agent's screen, and on the receipt that she takes home."""
+    record(client, kind=kind)
+    row = Request.objects.get(dossier=dossier)
+    receipt = render_to_string(*request_letters.page(row, "recu"))
+    with pikepdf.open(io.BytesIO(request_letters.render(row, "recu"))) as pdf:
+        assert len(pdf.pages) == 1
+    screen = client.get(address(row)).content.decode()
+    for words in ("directives anticipées", "d'abord une copie"):
+        assert words in receipt and (words in screen or kind == "destruction"), words
+    assert "d&#x27;abord une copie" in screen or "d'abord une copie" in screen
+
+
+@pytest.mark.parametrize("kind", CARRIED_OUT)
+def test_nobody_says_that_what_the_service_carries_out_is_done(kind):
+    row = Request(kind=kind, state="accepted", owner="counter:1")
+    assert "faite" not in possible(row, "counter:1")
+    assert "faite" in possible(Request(kind="contest", state="accepted", owner="counter:1"), "counter:1")
+    assert set(carry_out.CARRIERS) == set(CARRIED_OUT)
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,17 @@ def test_reminders_go_once_a_step_to_the_owner_then_also_to_the_operator(agent, 
     assert told == [*expected, ("2027-04-02", operator), ("2027-04-02", karim)]
 
 
+def test_a_destruction_is_recalled_before_its_thirty_days_no_more_fit_in_the_three_months(agent, time_machine):
+    time_machine.move_to(dt.datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False)  # due on 1 June
+    row = ask(agent, "destruction")
+    known = {day: [one.days for one in request_reminders.due(dt.date(2027, 4, day))] for day in (24, 25, 30)}
+    assert known == {24: [], 25: [7], 30: [2]}  # to be accepted by 2 May
+    requests.take(row.dossier_id, row.pk, by=agent)
+    requests.accept(row.dossier_id, row.pk, "Oui.", by=agent)
+    assert request_reminders.due(dt.date(2027, 5, 20)) == []
+    assert [one.days for one in request_reminders.due(dt.date(2027, 5, 25))] == [7]
+
+
 def test_the_command_lists_and_sends_nothing_unless_told_to(agent, time_machine, settings):
     settings.OPERATOR_EMAIL = "exploitant@example.org"
     time_machine.move_to(dt.datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False)

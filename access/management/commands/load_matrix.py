@@ -12,7 +12,8 @@ from access.models import MatrixVersion
 class Command(BaseCommand):
     help = (
         "Charge une version de la matrice d'habilitation (article R1111-46) : un CSV d'une ligne par cellule "
-        "(field_code_profession, field_type_de_document.field_code_loinc, field_consultation_document). "
+        "(field_code_profession, field_code_categorie_document, field_type_de_document.field_code_loinc, "
+        "field_consultation_document) ; sans type, la ligne vaut pour sa catégorie. "
         "Elle s'applique d'elle-même à sa date ; celles d'avant restent, pour expliquer les accès passés."
     )
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, day: dt.date | None, check: bool, **options: Any) -> None:
         try:
             readable = matrix.read(file)
-        except matrix.WrongMatrix as error:
+        except (OSError, UnicodeDecodeError, matrix.WrongMatrix) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         self.tell(readable)
         if check:

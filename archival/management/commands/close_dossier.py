@@ -2,11 +2,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 
 from access.management.operators import MEANS, OperatorCommand
-from patients import dossiers, notices
-from patients.models import Dossier, Notice
+from archival import closing
+from patients.models import Dossier
 
 WHY = {
     "fraude": Dossier.Closure.FRAUD,
@@ -18,7 +17,8 @@ WHY = {
 class Command(OperatorCommand):
     help = (
         "Ferme un dossier pour fraude, doublon ou décès, preuve à l'appui. Plus personne ne le lit ; il est gardé "
-        "dix ans. La personne est prévenue, sauf en cas de décès. Sans --apply, dit ce qui serait fait."
+        "dix ans, et un exploitant seul le rouvre. La personne est prévenue ; après un décès, son compte ne s'ouvre "
+        "plus. Sans --apply, dit ce qui serait fait."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,11 +38,10 @@ class Command(OperatorCommand):
             row = Dossier.objects.get(pk=dossier_id)
             return self.stdout.write(f"Dossier {row.get_state_display()}. Rien n'est fait (relancez avec --apply).")
         try:
-            with transaction.atomic():
-                actor = user.actor(self.kind, means=MEANS)
-                dossiers.close(dossier_id, closure=closure, by=actor, reason=evidence.strip())
-                if closure != Dossier.Closure.DEATH:
-                    notices.tell(dossier_id, Notice.Kind.DOSSIER_CLOSED)
+            by_operator = user.actor(self.kind, means=MEANS)
+            closing.close_on_proof(dossier_id, closure, evidence=evidence.strip(), by=by_operator)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Fermé ({closure.label}). Il peut être réactivé pendant dix ans, puis il sera détruit.")
+        self.stdout.write(
+            f"Fermé ({closure.label}). Un exploitant peut le rouvrir (reopen_dossier) ; dans dix ans il sera détruit."
+        )

@@ -3,34 +3,38 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from access import gate
+from access.management.operators import MEANS, OperatorCommand
 from archival import copies, sealing
 from archival.copies_models import Copy
-from audit.trail import Actor, ActorKind
+from audit.trail import Actor
 from documents.vault import Unreadable
 from patients.models import Channel
 
-BY = Actor(ActorKind.OPERATOR, "copies", "Exploitant", means="commande")
 
-
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Liste les copies de dossiers : en préparation, prêtes, non faites. --give écrit dans un fichier celle qui "
-        "part par courrier ou va à un tiers ; l'acte est tracé. --destroy détruit ce qui a fait son temps."
+        "va à un tiers, ou qu'aucune imprimante ne met sous pli : un exploitant, avec le code de son application, "
+        "et l'acte est tracé sous son nom. --destroy détruit ce qui a fait son temps."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--give", nargs=2, metavar=("COPIE", "FICHIER"), help="FICHIER n'existe pas encore")
+        parser.add_argument("--by", default="", metavar="E-MAIL", help="compte de l'exploitant qui remet la copie")
         parser.add_argument(
             "--destroy", action="store_true", help="celles de plus de huit jours, et les fichiers perdus"
         )
 
-    def handle(self, *, give: list[str] | None, destroy: bool, **options: Any) -> None:
+    def handle(self, *, give: list[str] | None, by: str, destroy: bool, **options: Any) -> None:
         if give:
-            return self._give(give[0], Path(give[1]))
+            if not by:
+                raise CommandError("Dites qui remet la copie : --by ADRESSE, le compte d'un exploitant.")
+            actor = self.operator(by).actor(self.kind, means=MEANS)
+            return self._give(give[0], Path(give[1]), actor)
         if destroy:
             count = copies.destroy_ended()
             return self.stdout.write(
@@ -46,13 +50,13 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"{len(rows)} copies.")
 
-    def _give(self, name: str, file: Path) -> None:
+    def _give(self, name: str, file: Path, by: Actor) -> None:
         row = self._row(name)
         passphrase = self._passphrase() if row.kind == Copy.Kind.SEALED else ""
         try:
             with file.open("xb") as target:
                 file.chmod(0o600)
-                pieces = copies.give(row, by=BY, handed_over=True)
+                pieces = copies.give(row, by=by, handed_over=True)
                 if passphrase:
                     pieces = sealing.html(pieces, passphrase, "Copie d'un dossier médical partagé")
                 for piece in pieces:

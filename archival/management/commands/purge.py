@@ -12,37 +12,37 @@ from archival.models import Certificate
 class Command(BaseCommand):
     help = (
         "Détruit les dossiers fermés depuis plus de dix ans (avec --apply ; sinon les compte). Relancée, elle achève "
-        "ce qu'une autre n'a pas fini. Après une restauration : --tombstones détruit de nouveau ce qui l'avait été."
+        "ce qu'une autre n'a pas fini."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--apply", action="store_true", help="détruire, pour toujours")
         parser.add_argument("--limit", type=int, default=1000, help="dossiers au plus")
-        parser.add_argument("--tombstones", action="store_true", help="ceux qu'une sauvegarde a fait revenir")
         parser.add_argument("--certificates", type=Path, metavar="DOSSIER", help="où écrire les certificats faits")
 
-    def handle(self, *, apply: bool, limit: int, tombstones: bool, certificates: Path | None, **options: Any) -> None:
+    def handle(self, *, apply: bool, limit: int, certificates: Path | None, **options: Any) -> None:
         try:
             destruction.refuse_clocks_apart()
         except destruction.ClocksApart as error:
             raise CommandError(str(error)) from error
-        found = list(destruction.come_back() if tombstones else destruction.due(limit))[:limit]
+        found = list(destruction.due(limit))[:limit]
         if not apply:
             self.stdout.write(f"{len(found)} dossiers à détruire (relancez avec --apply).")
             return
-        act = destruction.destroy_again if tombstones else destruction.destroy
         done = 0
         with Progress(
             TextColumn("dossiers"), MofNCompleteColumn(), transient=True, disable=not sys.stdout.isatty()
         ) as bar:
             task = bar.add_task("dossiers", total=len(found))
             for key in found:
-                certificate = act(key)
+                certificate = destruction.attempt(key)
                 if certificate is not None:
                     done += 1
                     self._write(certificate, certificates)
                 bar.advance(task)
-        self.stdout.write(f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage.")
+        self.stdout.write(
+            f"{done} dossiers détruits, {len(found) - done} laissés à un autre passage (journal, health)."
+        )
 
     def _write(self, certificate: Certificate, folder: Path | None) -> None:
         if folder is not None:

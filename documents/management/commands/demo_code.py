@@ -24,7 +24,7 @@ class Command(BaseCommand):
             return
         code = mailed_code(email)
         if code is None:
-            raise CommandError("Aucun code envoyé à cette adresse : entrez d'abord la mot de passe.")
+            raise CommandError("Aucun code envoyé à cette adresse : entrez d'abord le mot de passe.")
         self.stdout.write(code)
 
 

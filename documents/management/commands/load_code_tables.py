@@ -25,7 +25,7 @@ class Command(BaseCommand):
             matrix.read(Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv"),
             name="brouillon 2026-11",
             status=MatrixVersion.Status.DRAFT,
-            source="Cellules publiées dans la presse, le reste déduit : ce n'est pas la matrice officielle.",
+            source="Des cellules publiées dans la presse ; le reste en est déduit.",
             effective_from=None if known else timezone.now(),
         )
         self.stdout.write(f"{count} codes chargés ; matrice « {version} », {version.rows.count()} professions.")
