@@ -314,6 +314,9 @@ def test_many_codes_in_a_minute_are_stopped(counter, holder, time_machine):
 def test_the_operator_gives_a_code_to_staff_only(holder, agent):
     out = io.StringIO()
     call_command("access_code", agent.email, stdout=out)
+    given = Trace.objects.get(event="access_code_given")
+    assert (given.actor_kind, given.actor_id, given.actor_name) == ("operator", "access_code", "Exploitant")
+    assert (given.means, given.detail) == ("commande", {"way": "guichet", "evidence": "exploitant"})
     assert recovery.confirm(agent, out.getvalue().strip())
     with pytest.raises(CommandError, match="au guichet"):
         call_command("access_code", holder.email)

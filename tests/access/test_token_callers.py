@@ -268,6 +268,7 @@ def test_the_account_that_is_known_is_the_one_that_comes(clock):
     make.account(make.ProfessionalFactory())
     user, _ = come()
     assert (user, user.professional.family, user.email, user.is_active) == (known, "ANCIEN", known.email, True)
+    assert {one._state.db for one in (user, user.professional)} == {"default"}
 
 
 @pytest.mark.parametrize("which", ["account", "professional"])
