@@ -117,6 +117,7 @@ ACTS: dict[str, Act] = {
     Event.SIGN_IN_REFUSED: Act("demandé à ouvrir une session", "ouvrir une session"),
     Event.SESSIONS_CLOSED: Act("fermé une session restée ouverte", "fermer une session"),
     Event.STAFF_ADDED: Act("ouvert un compte de guichet ou d'exploitation", "ouvrir un compte"),
+    Event.STAFF_CHANGED: Act("changé un compte de guichet ou d'exploitation", "changer un compte"),
     Event.CLOCK_AVOWED: Act("confirmé l'heure du service", "confirmer l'heure du service"),
     Event.STAFF_ENDED: Act("fermé un compte de guichet ou d'exploitation", "fermer un compte"),
     Event.TRACES_EXPORTED: Act("écrit les traces d'un professionnel", "écrire les traces d'un professionnel"),

@@ -124,6 +124,7 @@ class Event(StrEnum):
     SESSIONS_CLOSED = "sessions_closed"
     EMAIL_CHANGED = "email_changed"
     STAFF_ADDED = "staff_added"
+    STAFF_CHANGED = "staff_changed"
     STAFF_ENDED = "staff_ended"
     CLOCK_AVOWED = "clock_avowed"
     TRACES_EXPORTED = "traces_exported"

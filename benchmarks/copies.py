@@ -82,7 +82,7 @@ def measure() -> None:
     copies._wake = lambda row: None
     for alias in ("default", "keys"):
         call_command("migrate", database=alias, verbosity=0)
-    call_command("load_code_tables", stdout=io.StringIO())
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
     peaks: list[int] = []
     end = Child.end
 

@@ -141,7 +141,7 @@ if __name__ == "__main__":
 
         for alias in ("default", "keys"):
             call_command("migrate", database=alias, verbosity=0)
-        call_command("load_code_tables", verbosity=0)
+        call_command("load_code_tables", apply=True, verbosity=0)
         main(asked.dossiers, asked.documents)
         from django.db import connections
 

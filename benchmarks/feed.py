@@ -160,7 +160,7 @@ if __name__ == "__main__":
 
         for alias in ("default", "keys"):
             call_command("migrate", database=alias, verbosity=0)
-        call_command("load_code_tables", verbosity=0)
+        call_command("load_code_tables", apply=True, verbosity=0)
         main(asked.lines, asked.kill)
         from django.db import connections
 

@@ -92,7 +92,7 @@ def make_people() -> tuple[Any, list[Any]]:
 
     for alias in ("default", "keys"):
         call_command("migrate", database=alias, verbosity=0)
-    call_command("load_code_tables", stdout=io.StringIO())
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
     doctor = make.ProfessionalFactory()
     dossiers = make.DossierFactory.create_batch(ACTIVE)
     for dossier in dossiers:

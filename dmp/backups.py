@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class NotMade(Exception):
     """The backup failed; its text says where. What was written is not a backup."""
 
 
-def make(folder: Path, keys_folder: Path) -> dict[str, Any]:
+def make(folder: Path, keys_folder: Path, *, progress: Callable[[int], None] = lambda count: None) -> dict[str, Any]:
     """Both dumps, then the contents: a content without its row is an orphan, a row without its content a loss."""
     if folder.resolve() == keys_folder.resolve():
         raise NotMade("Les clés vont dans un autre dossier que les données.")
@@ -39,7 +39,7 @@ def make(folder: Path, keys_folder: Path) -> dict[str, Any]:
     summary = {"made_at": timezone.now().isoformat(), "counts": counts()}
     _dump("default", folder / "dmp.dump")
     _dump("keys", keys_folder / "dmp_keys.dump")
-    files = {"dmp.dump": _digest(folder / "dmp.dump")} | dict(_copy_contents(folder / "media"))
+    files = {"dmp.dump": _digest(folder / "dmp.dump")} | dict(_copy_contents(folder / "media", progress))
     (keys_folder / "dmp_keys.sha256").write_text(_digest(keys_folder / "dmp_keys.dump") + "\n")
     (folder / SUMMARY).write_text(json.dumps(summary | {"files": files}, indent=1))
     return summary | {"files": files}
@@ -78,10 +78,11 @@ def _dump(alias: str, target: Path) -> None:
         raise NotMade(f"pg_dump a échoué sur la base {alias}.") from error
 
 
-def _copy_contents(target: Path) -> Iterator[tuple[str, str]]:
+def _copy_contents(target: Path, progress: Callable[[int], None]) -> Iterator[tuple[str, str]]:
     """Contents never change: a copy made while people deposit is that of a moment, or a file more."""
     root = Path(settings.MEDIA_ROOT)
-    for source in sorted(root.rglob("*")) if root.exists() else ():
+    for place, source in enumerate(sorted(root.rglob("*")) if root.exists() else (), 1):
+        progress(place)
         if source.is_file() and letters.folder() not in source.parents:  # made again when asked; they name people
             copied = target / source.relative_to(root)
             copied.parent.mkdir(parents=True, exist_ok=True)

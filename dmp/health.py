@@ -1,6 +1,7 @@
 """What an operator wants to know at night, each as one line: what is asked, whether it is well, what to do."""
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from archival import overdue, tombstones
 from archival.models import Sweep
 from audit import partitions
 from dmp.celery import app
-from documents import antivirus, master_keys
+from documents import antivirus, drop_folder, master_keys
 from patients import clocks
 from patients.models import Notice
 
@@ -41,10 +42,11 @@ class Ill(Exception):
 
 
 def _databases() -> str:
-    for alias in ("default", "keys"):
+    seen = ["default"] if settings.ROLE == "backoffice" else ["default", "keys"]
+    for alias in seen:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
-    return "dossiers et clés répondent"
+    return "dossiers et clés répondent" if len(seen) > 1 else "les dossiers répondent"
 
 
 def _migrations() -> str:
@@ -86,8 +88,7 @@ def _worker() -> str:
 
 
 def _beat() -> str:
-    task = PeriodicTask.objects.filter(name="send-notices").first()
-    last = task.last_run_at if task else None
+    last = PeriodicTask.objects.filter(name="send-notices").values_list("last_run_at", flat=True).first()
     if last is None or timezone.now() - last > BEAT_SILENT:
         raise Ill("n'a rien lancé depuis cinq minutes : redémarrez-le")
     return "lance les tâches"
@@ -135,7 +136,7 @@ def _antivirus() -> str:
 
 
 def _destroyed() -> str:
-    """A dossier destroyed once is back as long as the journals say more than the database (docs/adr/0010)."""
+    """A dossier destroyed once is back as long as the journals say more than the database (docs/adr/0013)."""
     if back := len(tombstones.unknown()):
         raise Ill(f"{back} destructions que cette base a oubliées, une sauvegarde est revenue : lancez destroy_again")
     if count := tombstones.lacking():
@@ -152,6 +153,20 @@ def _left() -> str:
     if last.unknown:
         raise Ill(f"{last.unknown} dossiers absents et jamais détruits ont encore une clé ou des lignes : gardez-les")
     return f"aucun ({last.swept} balayés la dernière nuit)" if last.swept else "aucun"
+
+
+def _feed() -> str:
+    if not settings.FEED_DIR:
+        return "pas de dossier de dépôt"
+    folder = Path(settings.FEED_DIR)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise Ill("le dossier de dépôt n'est pas là, ou ce compte n'y écrit pas : rien n'entre")
+    if refused := drop_folder.refused(folder):
+        raise Ill(f"{len(refused)} fichiers refusés, ou avec des lignes refusées : voyez {drop_folder.REFUSED}/")
+    waiting = [path for path, written in drop_folder.waiting(folder) if timezone.now() - written > drop_folder.LATE]
+    if waiting:
+        raise Ill(f"{len(waiting)} fichiers attendent depuis plus d'une heure : voyez l'exécuteur")
+    return "aucun fichier refusé ni en retard"
 
 
 def _overdue() -> str:
@@ -183,13 +198,18 @@ ASKED: dict[str, Callable[[], str]] = {
     "antivirus": _antivirus,
     "destructions": _destroyed,
     "restes": _left,
+    "alimentation": _feed,
 }
+# What the counter's process has no right to know: keys, legal holds, the insurer's files.
+NOT_FROM_THE_COUNTER = frozenset({"alimentation", "clés", "destructions", "gels", "restes", "échéances"})
 DOWN = (DatabaseError, redis.RedisError, KombuError, OSError)
 
 
 def answers() -> Iterator[Answer]:
-    """Each asked even when another is ill. Never a name, a number or a title."""
+    """Each asked even when another is ill; those that this process may know. Never a name, a number or a title."""
     for name, ask in ASKED.items():
+        if settings.ROLE == "backoffice" and name in NOT_FROM_THE_COUNTER:
+            continue
         try:
             yield Answer(name, True, ask())
         except Ill as error:

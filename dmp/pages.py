@@ -6,13 +6,17 @@ from hmac import compare_digest
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
+from access import counter
+from access.models import User
 from dmp import health as health_of_service
 
 
@@ -33,6 +37,20 @@ def metrics(request: HttpRequest) -> HttpResponse:
     lines = ["# HELP dmp_well Whether this point of the service is well (manage.py health).", "# TYPE dmp_well gauge"]
     lines += [f'dmp_well{{point="{one.name}"}} {int(one.well)}' for one in health_of_service.answers()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def operates(request: HttpRequest) -> bool:
+    return isinstance(request.user, User) and request.user.kind == User.Kind.OPERATOR
+
+
+@require_safe
+def well(request: HttpRequest) -> HttpResponse:
+    """The same as `manage.py health`, for an operator, as far as the counter's process may know."""
+    if not operates(request):
+        raise PermissionDenied
+    answers = list(health_of_service.answers())
+    context = {"answers": answers, "ill": sum(not one.well for one in answers)}
+    return counter.show(request, "counter/health.html", title="Santé du service", **context)
 
 
 @login_not_required

@@ -447,9 +447,17 @@ UNFOLD = {
                         "title": "Trouver une personne",
                         "icon": "search",
                         "link": reverse_lazy("counter_find"),
-                        "active": lambda request: not request.path.startswith(("/guichet/demandes/", "/admin/")),
+                        "active": lambda request: (
+                            not request.path.startswith(("/guichet/demandes/", "/admin/", "/exploitation/"))
+                        ),
                     },
                     {"title": "Demandes", "icon": "inbox", "link": reverse_lazy("counter_requests")},
+                    {
+                        "title": "Santé du service",
+                        "icon": "monitor_heart",
+                        "link": reverse_lazy("well"),
+                        "permission": "dmp.pages.operates",
+                    },
                     {
                         "title": "Tables et comptes",
                         "icon": "tune",

@@ -18,6 +18,7 @@ from access import (
     staff,
     views_sessions,
 )
+from access.counter import page as page_of_staff
 from dmp import pages
 
 admin.site.has_permission = staff.may_enter  # type: ignore[method-assign]
@@ -27,7 +28,6 @@ admin.site.index_title = "Guichet"
 handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("healthz", pages.health, name="health"),
-    path("metrics", pages.metrics, name="metrics"),
     path("compte/guichet/", sign_in.counter_code, name="account_counter_code"),
     path("compte/email/", RedirectView.as_view(pattern_name="counter_find")),  # see dmp/urls.py
     path("compte/sessions/", views_sessions.sessions, name="sessions"),
@@ -52,6 +52,7 @@ urlpatterns = [
     path("guichet/demandes/<str:identifier>/pli/", counter_envelopes.envelope, name="counter_envelope"),
     path("guichet/demandes/<str:identifier>/<slug:name>/", counter_requests.letter, name="counter_request_letter"),
     path("guichet/acces/", counter_access.give_back, name="counter_access"),
+    path("exploitation/sante/", page_of_staff(pages.well), name="well"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="counter_find")),
 ]

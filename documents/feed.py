@@ -5,7 +5,6 @@ killed anywhere goes on where it was and the same file again changes nothing. Th
 nothing here answers with what a dossier holds.
 """
 
-import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
@@ -85,13 +84,18 @@ def digest_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def feed(path: Path, *, progress: Callable[[FeedRun], None] = lambda run: None) -> FeedRun:
-    """Merge a file, from where an earlier run of the same file stopped. Raises `WrongFile`, `Busy`."""
+def feed(path: Path, *, again: bool = False, progress: Callable[[FeedRun], None] = lambda run: None) -> FeedRun:
+    """Merge a file, from where an earlier run of the same file stopped. Raises `WrongFile`, `Busy`.
+
+    `again`: from its first line even if it was read whole, for who opened a dossier since; nothing is there twice.
+    """
     digest, reader = digest_of(path), Reader(path)
     with _alone():
         run, _ = FeedRun.objects.get_or_create(
             digest=digest, defaults={"name": path.name[:200], "size": path.stat().st_size}
         )
+        if again and run.finished_at is not None:
+            run = _from_the_start(run)
         if run.finished_at is None:
             for chunk in _ahead(reader.chunks(run.offset, run.lines)):
                 _merge(run, chunk)
@@ -99,6 +103,13 @@ def feed(path: Path, *, progress: Callable[[FeedRun], None] = lambda run: None) 
             run.finished_at = timezone.now()
             run.save(update_fields=["finished_at"])
     return run
+
+
+def _from_the_start(run: FeedRun) -> FeedRun:
+    with transaction.atomic():
+        kept = {"id": run.pk, "name": run.name, "digest": run.digest, "size": run.size}
+        run.delete()
+        return FeedRun.objects.create(**kept)
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -186,22 +197,3 @@ def forget_old() -> int:
             count += cursor.rowcount
             if cursor.rowcount < BATCH:
                 return count
-
-
-def drop_folder() -> Iterator[FeedRun]:
-    """Each file of `FEED_DIR` that nobody writes any more, oldest first. Read, it is removed: it names in clear
-    persons whose dossiers will be destroyed, and whoever has none. Its digest stays (`FeedRun`)."""
-    if not settings.FEED_DIR:
-        return
-    folder = Path(settings.FEED_DIR)
-    for put_aside in (folder / "lus").glob("*"):  # where an earlier version kept them
-        put_aside.unlink()
-    quiet = dt.timedelta(seconds=settings.FEED_QUIET_SECONDS)
-    files = [path for path in folder.iterdir() if path.suffix in (".csv", ".ndjson") and path.is_file()]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime):
-        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-        if timezone.now() - written < quiet:
-            continue
-        run = feed(path)
-        path.unlink()
-        yield run

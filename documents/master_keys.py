@@ -32,13 +32,14 @@ def left() -> int:
     return DataKey.objects.filter(version__lt=max(master_keys().keys)).count()
 
 
-def rewrap(progress: Callable[[int], None] = lambda count: None) -> int:
-    """Wrap under the newest master key what an older one wraps. Raises `Unreadable`."""
+def rewrap(progress: Callable[[int], None] = lambda count: None, *, limit: int | None = None) -> int:
+    """Wrap under the newest master key what an older one wraps, so many at most. Raises `Unreadable`."""
     keys, done = master_keys(), 0
     newest = max(keys.keys)
     while True:
+        most = BATCH if limit is None else min(BATCH, limit - done)
         with transaction.atomic(using="keys"):
-            rows = DataKey.objects.select_for_update(skip_locked=True).filter(version__lt=newest)[:BATCH]
+            rows = DataKey.objects.select_for_update(skip_locked=True).filter(version__lt=newest)[:most]
             batch = list(rows)
             for row in batch:
                 wrapped = keys.wrap(keys.unwrap(row.version, bytes(row.wrapped), row.dossier_id), row.dossier_id)

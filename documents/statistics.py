@@ -11,7 +11,7 @@ Nobody who reads every table that is published finds a group that has 1 to 10 pe
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.db import connection, models, transaction
@@ -93,7 +93,7 @@ _KEEP = """
 INSERT INTO documents_statistic (id, day, measure, dimension, value, count)
 SELECT gen_random_uuid(), * FROM ({}) AS found (day, measure, dimension, value, count)
 WHERE value <> '' OR dimension = 'all'"""
-_COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
+COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
 
 
 def told_before() -> dt.date | None:
@@ -105,19 +105,45 @@ def told_before() -> dt.date | None:
     return last.replace(day=1) if last else None
 
 
-def recount(since: dt.date | None = None) -> int:
+class Lowered(Exception):
+    """What was told would become less: as when dossiers were destroyed since. Nothing is changed."""
+
+
+# What the months that are told already came to, before they are counted again.
+_BEFORE = """
+CREATE TEMPORARY TABLE told_before ON COMMIT DROP AS SELECT measure, dimension, day, value, count
+FROM documents_statistic WHERE day >= %(since)s AND day < %(told)s"""
+_LOWERED = """
+SELECT count(*) FROM told_before AS before LEFT JOIN documents_statistic AS now USING (measure, dimension, day, value)
+WHERE coalesce(now.count, 0) < before.count"""
+
+
+def recount(
+    since: dt.date | None = None,
+    *,
+    lower: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+) -> int:
     """Count again what is not told yet, or from that day on; returns the number of cells. One transaction.
 
-    To say a day is to mend a wrong count: it may change what was told.
+    To say a day is to mend a wrong count: it may change what was told. But a dossier destroyed since was there: what
+    was told is not lowered (`Lowered`), unless `lower`.
     """
-    since = since or told_before() or dt.date(2000, 1, 1)
+    told = told_before()
+    since = since or told or dt.date(2000, 1, 1)
     begin = timezone.make_aware(dt.datetime.combine(since, dt.time()))
     cells = 0
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS told_before")
+        cursor.execute(_BEFORE, {"since": since, "told": told or since})
         Statistic.objects.filter(day__gte=since).delete()
-        for select in _COUNTS:
+        for place, select in enumerate(COUNTS, 1):
             cursor.execute(_KEEP.format(select), {"since": begin})
             cells += cursor.rowcount
+            progress(place)
+        cursor.execute(_LOWERED)
+        if (lowered := cursor.fetchone()[0]) and not lower:
+            raise Lowered(f"{lowered} chiffres publiés baisseraient : des dossiers ont été détruits depuis.")
     return cells
 
 

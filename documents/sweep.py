@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,17 +30,29 @@ class Report:
         return not self.missing and not self.strays
 
 
-def sweep(*, apply: bool, now: float | None = None) -> Report:
+def sweep(
+    *,
+    apply: bool,
+    now: float | None = None,
+    limit: int | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Report:
     """Report rows without file and strays; remove files without row, and left-overs, older than `GRACE`.
+
+    `limit`: so many removed at most; the next run finds the others.
 
     Goes over every dossier on purpose. A withdrawn document keeps its row and its file (R1111-43).
     """
     now = now or time.time()
     store, report = contents.store(), Report()
     report.strays = list(store.strays())
+
+    def may_remove(found: int) -> bool:
+        return limit is None or found <= limit
+
     for path in store.stale(now - GRACE):
         report.leftovers += 1
-        if apply:
+        if apply and may_remove(report.leftovers):
             path.unlink(missing_ok=True)
     for batch in _batches(store.names()):
         report.files += len(batch)
@@ -49,10 +61,11 @@ def sweep(*, apply: bool, now: float | None = None) -> Report:
         for file_id in old:
             if file_id not in known:
                 report.orphans.append(file_id)
-                if apply:
+                if apply and may_remove(report.leftovers + len(report.orphans)):
                     store.delete(file_id)
     for document_id in Document.objects.values_list("pk", flat=True).iterator(BATCH):
         report.rows += 1
+        progress(report.rows)
         if not store.exists(document_id):
             report.missing.append(document_id)
     return report

@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from documents import feed, papers, statistics, sweep
+from documents import drop_folder, feed, papers, statistics, sweep
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def seal_papers() -> None:
 def feed_reimbursements() -> None:
     """What waits in the drop folder. Another run at work: the next one will see. Logs counts, never a number."""
     try:
-        for run in feed.drop_folder():
+        for run in drop_folder.read():
             log.info("feed: %d lines, %d added, %d rejected", run.lines, run.added, run.rejected)
     except feed.Busy:
         log.info("feed: another one runs")

@@ -32,12 +32,16 @@ COLUMNS = ("measure", "dimension", "value", "period", "count")
 def page(request: HttpRequest) -> HttpResponse:
     measure, dimension = _asked(request)
     figures = list(statistics.published(measure, dimension))
+    documents = _deposits(dimension) if measure == Measure.READ else {}
     context = {
+        "by_document": bool(documents),
         "measures": Measure,
         "measure": measure,
         "dimensions": OF_MEASURE[measure],
         "dimension": dimension,
-        "months": [_month(period, list(found)) for period, found in groupby(figures, lambda one: one.period)][::-1],
+        "months": [
+            _month(period, list(found), documents) for period, found in groupby(figures, lambda one: one.period)
+        ][::-1],
     }
     return render(request, "documents/statistics.html", context)
 
@@ -53,10 +57,20 @@ def _asked(request: HttpRequest) -> tuple[Statistic.Measure, Statistic.Dimension
     return measure, dimension
 
 
-def _month(period: str, figures: list[Figure]) -> dict[str, Any]:
+def _deposits(dimension: Statistic.Dimension) -> dict[tuple[str, str], int]:
+    """Of each month and family, what is published of the documents: reads are told beside it."""
+    return {(one.period, one.value): one.count for one in statistics.published(Measure.DEPOSITED, dimension)}
+
+
+def _month(period: str, figures: list[Figure], documents: dict[tuple[str, str], int]) -> dict[str, Any]:
     largest = max(one.count for one in figures)
     bars = [
-        {"words": _words(one), "count": one.count, "share": round(100 * one.count / largest)}
+        {
+            "words": _words(one),
+            "count": one.count,
+            "share": round(100 * one.count / largest),
+            "each": one.count / of if (of := documents.get((period, one.value))) else None,
+        }
         for one in sorted(figures, key=lambda one: (-one.count, one.value))
     ]
     return {"begins": dt.date.fromisoformat(f"{period}-01"), "bars": bars}

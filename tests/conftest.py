@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connections, transaction
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from access import demo_issuer
-from access.models import Professional
+from access.management.operators import OperatorCommand
+from access.models import Professional, User
 from access.roles import grants_for
 from tests import factories
 from tests.browser import CHROMIUM
@@ -140,7 +142,7 @@ def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, s
 
     aside = {}
     with django_db_blocker.unblock(), transaction.atomic(), connections["default"].cursor() as cursor:
-        call_command("load_code_tables", verbosity=0, stdout=io.StringIO())
+        call_command("load_code_tables", apply=True, verbosity=0, stdout=io.StringIO())
         cursor.execute("DROP SCHEMA IF EXISTS aside CASCADE; CREATE SCHEMA aside")
         for name in (model._meta.db_table for model in (Term, MatrixVersion, MatrixRow)):
             cursor.execute(f"CREATE TABLE aside.{name} AS TABLE public.{name}")
@@ -170,3 +172,14 @@ def tomorrow() -> dt.datetime:
     from django.utils import timezone
 
     return timezone.now() + dt.timedelta(days=1)
+
+
+@pytest.fixture
+def odile(db, monkeypatch):
+    """An operator whose code is right: what she is asked at the prompt is another test's matter."""
+    user = User.objects.create_user(
+        "odile@exploitant.example.org", "x", kind="operator", is_staff=True, first_name="Odile", last_name="Fournier"
+    )
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    monkeypatch.setattr(OperatorCommand, "operator", lambda self, email: User.objects.get(email=email))
+    return user

@@ -20,7 +20,7 @@ from access.gate import Caller
 from access.models import CaisseGroupGrant, Professional, Representation, User
 from access.professional_session import KEY
 from audit.trail import Actor, ActorKind
-from documents import contents, entries
+from documents import contents, entries, feed
 from documents.models import Document
 from fhir import ids
 from patients.models import Dossier
@@ -98,6 +98,7 @@ def cast() -> Cast:
         "unknown": with_token(stranger),
         "blocked": with_token(blocked),
         "structure": structure(),
+        "insurer": insurer(),
     }
     return Cast(dossier, document, doctor, {name: knock(client) for name, client in callers.items()})
 
@@ -156,6 +157,13 @@ def structure() -> APIClient:
     client = APIClient()
     caller = Caller(None, Actor(ActorKind.STRUCTURE, "1750000001", "Laboratoire"), Role.STRUCTURE)
     client.force_authenticate(AnonymousUser(), caller)
+    return client
+
+
+def insurer() -> APIClient:
+    """The one whose files are fed: no door signs it in, so this is what it would be if one did."""
+    client = APIClient()
+    client.force_authenticate(AnonymousUser(), Caller(None, feed.INSURER, Role.OTHER))
     return client
 
 

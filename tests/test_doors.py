@@ -172,8 +172,9 @@ api/v1/alertes/urgences              401/401   200/405    200/405  200/405  403/
 
 # Whoever stands to this dossier by another quality is told what the one beside him is, but here. A carer who was
 # given all five rights decides nothing of who sees a document, asks for no copy, closes nothing.
-GUARDIAN: dict[str, str] = {}  # as the holder, everywhere
+GUARDIAN = {"profil/apres-moi/": "404/404"}  # an opposition for after one's death is one's own word
 HELPER = {
+    "profil/apres-moi/": "404/404",
     "profil/": "404/405",
     "profil/coordonnees/": "404/404",
     "profil/nouveaux-documents/": "404/404",
@@ -225,7 +226,7 @@ api/v1/dossiers/<dossier>/urgences/<acces>/attestation 401/401/401 422/405/405 4
 BACK_OFFICE = """
 route                         anonymous holder  parent  carer   professional agent   operator
 healthz                       200/200   200/200 200/200 200/200 200/200      200/200 200/200
-metrics                       404/404   404/404 404/404 404/404 404/404      404/404 404/404
+exploitation/sante/           login     login   login   login   login        403/405 200/405
 accessibilite/                200/200   200/200 200/200 200/200 200/200      200/200 200/200
 aide/                         200/200   200/200 200/200 200/200 200/200      200/200 200/200
 mentions-legales/             200/200   200/200 200/200 200/200 200/200      200/200 200/200
@@ -332,6 +333,21 @@ def wrong(
             if re.sub(r"^login(/login)*$", "login", answer) not in expected.split("|"):
                 found.append(f"{route} {caller}: {answer}, not {expected}")
     return found
+
+
+@pytest.mark.parametrize(("site", "role"), [("dmp.urls", "portal"), ("dmp.urls_backoffice", "backoffice")])
+def test_no_door_answers_the_insurer_what_it_does_not_answer_to_anybody(open_site, site, role):
+    """It writes, by its files, and never reads: not a dossier, not whether there is one (rules.md section 5)."""
+    cast = open_site(site, role)
+    insurer, anonymous = cast.callers["insurer"], cast.callers["anonymous"]
+    told = {}
+    for route in doors.routes(site):
+        path = doors.address(route, cast)
+        for method in ("GET", "POST"):
+            said = insurer(method, path)
+            if said.startswith("2") and said != anonymous(method, path):
+                told[method, route] = said
+    assert told == {}
 
 
 def test_every_door_of_the_portal_has_its_row():

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import runpy
+import smtplib
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,31 @@ def not_an_address():
     raise ValueError(f'Invalid address "{NAME}"')
 
 
+def refused_by_the_mail_server():
+    raise smtplib.SMTPRecipientsRefused({WHO: (550, b"unknown")})
+
+
+def answered_by_the_mail_server():
+    raise smtplib.SMTPDataError(550, f"no such user: {NAME}".encode())
+
+
+def a_file():
+    Path(f"/nowhere/{NAME}.pdf").read_bytes()
+
+
+def not_a_key():
+    {}[NAME]
+
+
+def refused_by_a_form():
+    raise ValidationError("« %(value)s » ne convient pas.", params={"value": NAME})
+
+
+def as_words():
+    """Somebody else's error, of a kind that nobody foresaw."""
+    raise RuntimeError(f"cannot tell {NAME}")
+
+
 def grouped():
     try:
         twice()
@@ -97,7 +123,22 @@ def test_a_page_that_breaks_a_unique_rule_is_logged_without_the_value(client, se
 
 
 @pytest.mark.parametrize(
-    "act", [twice, twice_on_two_lines, not_a_number, copied, turned_into_another, grouped, not_an_address]
+    "act",
+    [
+        twice,
+        twice_on_two_lines,
+        not_a_number,
+        copied,
+        turned_into_another,
+        grouped,
+        not_an_address,
+        refused_by_the_mail_server,
+        answered_by_the_mail_server,
+        a_file,
+        not_a_key,
+        refused_by_a_form,
+        as_words,
+    ],
 )
 def test_no_value_in_a_traceback_nor_in_a_message(log, act):
     logger = logging.getLogger("documents.tasks")
@@ -144,6 +185,19 @@ def gunicorn_settings():
     return runpy.run_path(str(Path(__file__).parents[1] / "dmp" / "gunicorn.py"))
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (smtplib.SMTPDataError(550, b"x@y.fr"), "[SMTPDataError 550]"),
+        (FileNotFoundError(2, "No such file or directory", "/x"), "[FileNotFoundError 2 No such file or directory]"),
+        (AttributeError("'NoneType' object has no attribute 'patient'"), "has no attribute 'patient'"),
+    ],
+)
+def test_what_is_wrong_is_still_told(log, error, told):
+    logging.getLogger("documents.tasks").error("Échec : %s", error)
+    assert told in log.getvalue()
+
+
 DOSSIER = "01a20846fe0070008018c749033c7d8d"
 
 
@@ -154,12 +208,38 @@ DOSSIER = "01a20846fe0070008018c749033c7d8d"
         f"Not Found: /fhir/Binary/{DOSSIER}{DOSSIER}",
         f"task 01a20846-fe00-7000-8018-c749033c7d8d of {DOSSIER.upper()}",
         "person 197023599000284, or 297022A123456, or 1970235990002",
+        "person 1 97 02 35 990 002 84, or 2.97.02.2A.123.456, or 1-97-02-35-990-002-84",
+        "professional 10005173140, or 810005173140",
     ],
 )
 def test_no_key_of_a_dossier_and_no_number_of_a_person_is_logged(log, said):
     logging.getLogger("django.request").warning(said)
     assert not re.search(r"[0-9A-Fa-f]{8}", log.getvalue())
     assert "…" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["to marie.o'neil+dmp@sante.example.org", "06 12 34 56 78", "0612345678", "+33 6 12 34 56 78", "+33(0)612345678"],
+)
+def test_no_address_and_no_telephone_is_logged(log, said):
+    logging.getLogger("patients.tasks").warning("Sent: %s.", said)
+    assert not re.search(r"marie|sante|12.?34", log.getvalue())
+    assert "…" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "celery@machine.example.org ready",
+        "succeeded in 0.0612345678901s",
+        "2026-11-27 23:56:44,612 took 17 ms",
+        "port 8000",
+    ],
+)
+def test_what_names_nobody_stays(log, said):
+    logging.getLogger("celery").warning(said)
+    assert said in log.getvalue()
 
 
 def test_a_line_is_one_object_for_who_gathers_them(log):

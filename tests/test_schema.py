@@ -74,5 +74,5 @@ def test_one_dossier_an_identity():
 
 def test_the_command_gives_the_roles_their_rights_again(capsys):
     """As the owner of the tables, and as often as one likes."""
-    call_command("database_roles")
+    call_command("database_roles", apply=True)
     assert re.search(r"Droits posés : \d{3,} instructions", capsys.readouterr().out)

@@ -4,19 +4,22 @@ import uuid
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from access import request_queue
 from access.models import User
-from audit.trail import ActorKind
+from audit.management.acting import Acting
+from audit.trail import Actor, ActorKind
 from patients import ins
 from patients.models import identity_of
 
 MEANS = "commande+code"
 NOBODY = "Aucun dossier n'est connu sous ce numéro."
+REHEARSED = Actor(ActorKind.OPERATOR, "essai", "Essai", means="commande")  # of what is undone
+FIRST = Actor(ActorKind.OPERATOR, "installation", "Mise en service", means="commande")
 
 
-class OperatorCommand(BaseCommand):
+class OperatorCommand(Acting):
     """A command signed by one named operator: who acts is who holds the second factor of the account, nobody else."""
 
     kind = ActorKind.OPERATOR
@@ -24,11 +27,32 @@ class OperatorCommand(BaseCommand):
     def sign(self, parser: CommandParser) -> None:
         parser.add_argument("--by", required=True, metavar="E-MAIL", help="compte de l'exploitant qui agit")
 
+    def answer_for(self, parser: CommandParser, *, required: bool = True) -> None:
+        """Of an act that is kept in a history: who, and why."""
+        parser.add_argument(
+            "--by", required=required, default="", metavar="E-MAIL", help="compte de l'exploitant qui agit"
+        )
+        parser.add_argument("--reason", required=True, metavar="RAISON", help="pourquoi, gardé dans l'historique")
+        self.to_apply(parser)
+
     def name_dossier(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--request", default="", metavar="DEMANDE", help="numéro de suivi ; sans lui, le numéro de la personne "
             "est demandé, et n'est ni affiché ni gardé dans l'historique du terminal",
         )  # fmt: skip
+
+    def author(self, by: str, *, apply: bool, first: bool = False) -> Actor:
+        """Who acts; the code is asked when something is really done.
+
+        `first`: as long as no operator has a second factor, nobody could sign; the installation does.
+        """
+        if not apply:
+            return REHEARSED
+        if not by and first and not _anybody():
+            return FIRST
+        if not by:
+            raise CommandError("Dites qui agit : --by E-MAIL.")
+        return self.operator(by).actor(self.kind, means=MEANS)
 
     def operator(self, email: str) -> User:
         user = User.objects.filter(email__iexact=email, kind=User.Kind.OPERATOR, is_active=True).first()
@@ -54,3 +78,9 @@ class OperatorCommand(BaseCommand):
             if known is not None:
                 return known
         raise CommandError(NOBODY)
+
+
+def _anybody() -> bool:
+    """Whether there is an operator who can sign."""
+    able = Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")
+    return User.objects.filter(pk__in=able, kind=User.Kind.OPERATOR, is_active=True).exists()

@@ -54,8 +54,8 @@ prepare_database() {
 }
 
 update_database() {
-  all_as dmp_owner migrate 'migrate --database keys' database_roles &&
-    all_as dmp_app partitions load_code_tables
+  all_as dmp_owner migrate 'migrate --database keys' 'database_roles --apply' &&
+    all_as dmp_app 'partitions --apply' 'load_code_tables --apply'
 }
 
 # A database restored from a backup has forgotten what was destroyed since: that goes again before anything is served.

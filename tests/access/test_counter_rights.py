@@ -21,7 +21,7 @@ MAY = {
     " patients_letterkey patients_clock",
     "caw": "access_consentmeans",
     "ca": "audit_trace patients_consentpaper patients_requestpaper",
-    "c": "access_emergencyaccess",
+    "c": "access_emergencyaccess django_celery_beat_periodictask",
 }
 ALLOWED = {table: rights for rights, tables in MAY.items() for table in tables.split()}
 MEDICAL = {"documents_document", "documents_result", "documents_submissionset", "documents_historicaldocument"}

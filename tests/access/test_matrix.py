@@ -36,7 +36,7 @@ def file(tmp_path):
 
 def load(path, **options):
     told = io.StringIO()
-    call_command("load_matrix", path, stdout=told, **{"name": "arrêté", "source": "essai"} | options)
+    call_command("load_matrix", path, stdout=told, **{"name": "arrêté", "source": "essai", "apply": True} | options)
     return told.getvalue()
 
 
@@ -135,7 +135,7 @@ def test_a_version_that_decided_already_is_not_rewritten(file, code_tables):
 
 def test_checking_tells_what_would_change_and_changes_nothing(file, code_tables):
     before = list(MatrixVersion.objects.values())
-    told = load(file(OFFICIAL + "60,11,11502-2,1\n60,11,INCONNU-1,1\n"), check=True)
+    told = load(file(OFFICIAL + "60,11,11502-2,1\n60,11,INCONNU-1,1\n"), apply=False)
     assert "60 : +1 -" in told
     assert "    + INCONNU-1" in told
     assert "sans effet" in told

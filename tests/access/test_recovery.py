@@ -311,15 +311,17 @@ def test_many_codes_in_a_minute_are_stopped(counter, holder, time_machine):
 
 
 # -- staff: no counter for them ------------------------------------------------------------------------------
-def test_the_operator_gives_a_code_to_staff_only(holder, agent):
+def test_the_operator_gives_a_code_to_staff_only(holder, agent, odile):
     out = io.StringIO()
-    call_command("access_code", agent.email, stdout=out)
-    given = Trace.objects.get(event="access_code_given")
-    assert (given.actor_kind, given.actor_id, given.actor_name) == ("operator", "access_code", "Exploitant")
-    assert (given.means, given.detail) == ("commande", {"way": "guichet", "evidence": "exploitant"})
-    assert recovery.confirm(agent, out.getvalue().strip())
+    signed = {"by": odile.email, "reason": "prise de poste", "stdout": out}
+    call_command("access_code", agent.email, **signed)
+    assert recovery.waiting(agent) is None and "Essai" in out.getvalue()
+    out.truncate(out.seek(0))
+    call_command("access_code", agent.email, apply=True, **signed)
+    assert recovery.confirm(agent, out.getvalue().splitlines()[0])
+    assert Trace.objects.get(event="access_code_given").actor_name == "Odile Fournier"
     with pytest.raises(CommandError, match="au guichet"):
-        call_command("access_code", holder.email)
+        call_command("access_code", holder.email, **signed)
 
 
 def test_a_password_remade_while_the_mailed_code_was_awaited_voids_the_sign_in(client, holder, mailoutbox):

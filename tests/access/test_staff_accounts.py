@@ -1,99 +1,166 @@
-"""The operator makes and ends the accounts of the counter: no password, one Caisse, traced, never deleted."""
+"""The operator makes, changes and ends the accounts of the counter: signed, with a reason, traced, never deleted."""
 
 import io
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
 from django.core.management import CommandError, call_command
 
-from access import staff_accounts
+from access import recovery
 from access.models import CaisseGroupGrant, User
 from audit.models import Trace
 from tests import doors
 from tests import factories as make
-from tests.told import told
 
 pytestmark = pytest.mark.django_db
+WHO = "odile@exploitant.example.org"
 
 
-def staff(*words):
+def staff(*words, by=WHO, apply=True):
     said = io.StringIO()
-    call_command("staff", *words, stdout=said)
+    signed = [] if words[0] == "list" else ["--reason", "prise de poste", *(["--by", by] if by else [])]
+    call_command("staff", *words, *signed, *(["--apply"] if signed and apply else []), stdout=said)
     return said.getvalue()
 
 
-def test_an_agent_serves_his_caisse_and_has_no_password():
+def karim(caisse):
+    staff("add", "karim@example.org", "Karim", "Benali", "--caisse", caisse.code)
+    return User.objects.get(email="karim@example.org")
+
+
+def served(user):
+    return set(CaisseGroupGrant.objects.filter(group__user=user).values_list("content_object", flat=True))
+
+
+def test_an_agent_serves_his_caisse_and_has_no_password(odile):
     caisse = make.CaisseFactory()
-    assert "access_code" in staff("add", "karim@example.org", "Karim", "Benali", "--caisse", caisse.code)
-    user = User.objects.get(email="karim@example.org")
+    user = karim(caisse)
     assert (user.kind, user.is_superuser, user.has_usable_password()) == ("agent", False, False)
-    assert CaisseGroupGrant.objects.get(group__user=user).content_object == caisse
-    assert Trace.objects.get(event="staff_added").detail == {"kind": "agent"}
+    assert served(user) == {caisse.pk}
 
 
-def test_what_is_kept_of_an_account_and_of_its_end():
-    caisse = make.CaisseFactory()
-    agent = staff_accounts.add("karim@example.org", "Karim", "Benali", caisse=caisse.code)
-    second = staff_accounts.add("lea@example.org", "Léa", "Roy", caisse=caisse.code)
-    operator = staff_accounts.add("odile@example.org", "Odile", "Fournier")
-    kept = {one.email: (one.kind, one.first_name, one.last_name) for one in User.objects.all()}
-    assert kept == {
-        "karim@example.org": ("agent", "Karim", "Benali"),
-        "lea@example.org": ("agent", "Léa", "Roy"),
-        "odile@example.org": ("operator", "Odile", "Fournier"),
+def test_without_a_caisse_he_is_an_operator(odile):
+    staff("add", "deux@example.org", "Deux", "Fournier")
+    assert User.objects.get(email="deux@example.org").kind == "operator"
+    assert "exploitation" in staff("list") and "2 comptes" in staff("list")
+
+
+@pytest.mark.parametrize("act", ["add", "end", "back", "serve", "leave", "role", "reset"])
+def test_each_act_is_kept_with_its_author_and_its_reason(odile, act):
+    one, two = make.CaisseFactory(), make.CaisseFactory(code="692", name="Autre caisse")
+    user = karim(one)
+    words = {
+        "serve": [act, user.email, "--caisse", two.code],
+        "leave": [act, user.email, "--caisse", one.code],
+        "role": [act, user.email],
+        "end": [act, user.email],
+        "back": [act, user.email],
+        "reset": [act, user.email],
     }
-    assert [(one.is_staff, one.is_superuser, one.is_active) for one in (agent, operator)] == [
-        (True, False, True),
-        (True, True, True),
-    ]
-    group = agent.groups.get()
-    assert group.name == f"Guichet {caisse.name}"
-    assert (second.groups.get(), operator.groups.count()) == (group, 0)
-    grant = CaisseGroupGrant.objects.get()
-    assert (grant.content_object, grant.group, grant.permission.codename) == (caisse, group, "serve_caisse")
-    staff_accounts.end("KARIM@example.org")
-    said = [told(one) for one in Trace.objects.filter(actor_id=str(agent.pk)).order_by("at")]
-    common = {"allowed": True, "mode": "normal", "actor_kind": "counter", "actor_id": str(agent.pk)}
-    common |= {"actor_name": str(agent), "means": "commande", "object_kind": "account"}
-    assert said == [
-        common | {"event": "staff_added", "detail": {"kind": "agent"}},
-        common | {"event": "staff_ended"},
-    ]
+    if act == "back":
+        staff("end", user.email)
+    if act != "add":
+        staff(*words[act])
+    kept = user.history.latest()
+    trace = Trace.objects.filter(event__startswith="staff_").latest("at")
+    assert (kept.history_user_id, kept.history_change_reason) == (f"operator:{odile.pk}", "prise de poste")
+    assert (trace.actor_id, trace.actor_name, trace.reason) == (str(odile.pk), "Odile Fournier", "prise de poste")
+    assert trace.object_id == user.pk
+    grant = CaisseGroupGrant.history.first()
+    assert (grant.history_user_id, grant.history_change_reason) == (f"operator:{odile.pk}", "prise de poste")
 
 
-def test_only_staff_is_ended_so():
-    user = make.UserFactory()
-    with pytest.raises(staff_accounts.NotDone) as error:
-        staff_accounts.end(user.email)
-    assert error.value.args == ("Aucun compte actif de guichet ou d'exploitation à cette adresse.",)
+def test_an_agent_serves_a_second_caisse_then_leaves_the_first(odile):
+    one, two = make.CaisseFactory(), make.CaisseFactory(code="692", name="Autre caisse")
+    user = karim(one)
+    staff("serve", user.email, "--caisse", two.code)
+    assert served(user) == {one.pk, two.pk}
+    staff("leave", user.email, "--caisse", one.code)
+    assert served(user) == {two.pk}
+    assert CaisseGroupGrant.objects.filter(content_object=one).exists()
 
 
-def test_without_a_caisse_he_is_an_operator():
-    staff("add", "odile@example.org", "Odile", "Fournier")
-    assert User.objects.get().kind == "operator"
-    assert "exploitation" in staff("list") and "1 comptes" in staff("list")
+def test_a_role_changes_whole(odile):
+    caisse = make.CaisseFactory()
+    user = karim(caisse)
+    staff("role", user.email)
+    user.refresh_from_db()
+    assert (user.kind, user.is_superuser, served(user)) == ("operator", True, set())
+    staff("role", user.email, "--caisse", caisse.code)
+    user.refresh_from_db()
+    assert (user.kind, user.is_superuser, served(user)) == ("agent", False, {caisse.pk})
+
+
+def test_the_last_operator_neither_ends_nor_becomes_an_agent(odile):
+    caisse = make.CaisseFactory()
+    for words in (["end", WHO], ["role", WHO, "--caisse", caisse.code]):
+        with pytest.raises(CommandError, match="dernier exploitant"):
+            staff(*words)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["add", "odile@example.org", "O", "F"], "déjà un compte"),
+        (["add", WHO, "O", "F"], "déjà un compte"),
         (["add", "autre@example.org", "O", "F", "--caisse", "999"], "Aucune caisse"),
         (["end", "personne@example.org"], "Aucun compte actif"),
+        (["back", WHO], "Aucun compte fermé"),
+        (["serve", WHO, "--caisse", "691"], "aucune caisse"),
+        (["leave", WHO, "--caisse", "691"], "ne sert pas"),
     ],
 )
-def test_what_cannot_be_done_is_said(words, said):
-    staff("add", "odile@example.org", "Odile", "Fournier")
+def test_what_cannot_be_done_is_said(odile, words, said):
     with pytest.raises(CommandError, match=said):
         staff(*words)
 
 
-def test_ended_he_is_out_at_once_and_his_account_stays(settings):
+def test_without_apply_nothing_is_done_and_no_code_is_asked(odile, monkeypatch):
+    monkeypatch.setattr("getpass.getpass", lambda prompt: pytest.fail("asked"))
+    assert "Essai" in staff("add", "karim@example.org", "Karim", "Benali", apply=False)
+    assert User.objects.count() == 1
+    assert not Trace.objects.filter(event="staff_added").exists()
+
+
+def test_ended_he_is_out_at_once_and_his_account_stays_until_it_is_taken_back(settings, odile):
     settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
     user = doors.staff("agent")
     browser = doors.signed_in(user)
     assert browser.get("/guichet/").status_code == 200
     staff("end", user.email)
     assert browser.get("/guichet/").status_code == 302
-    assert User.objects.filter(pk=user.pk, is_active=False).exists()
     with pytest.raises(CommandError):
         staff("end", user.email)
+    staff("back", user.email)
+    user.refresh_from_db()
+    assert user.is_active and not user.has_usable_password()
+    assert not Authenticator.objects.filter(user=user).exists()
+
+
+def test_a_lost_telephone_is_forgotten_and_only_the_code_brings_back(settings, odile):
+    settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
+    user = doors.staff("agent")
+    browser = doors.signed_in(user)
+    code = staff("reset", user.email).splitlines()[0]
+    assert browser.get("/guichet/").status_code == 302
+    assert not Authenticator.objects.filter(user=user).exists()
+    assert recovery.waiting(user) is not None
+    assert recovery.confirm(user, code)
+
+
+# -- who signs -----------------------------------------------------------------------------------------------
+def test_the_first_operator_is_made_by_the_installation_and_nobody_after_him(monkeypatch):
+    staff("add", WHO, "Odile", "Fournier", by="")
+    odile = User.objects.get()
+    assert odile.history.get().history_user_id == "operator:installation"
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(odile, secret)
+    with pytest.raises(CommandError, match="qui agit"):
+        staff("add", "deux@example.org", "Deux", "F", by="")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "000000")
+    with pytest.raises(CommandError, match="n'est pas celui d'un exploitant"):
+        staff("add", "deux@example.org", "Deux", "F")
+    right = totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time()))))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: right)
+    staff("add", "deux@example.org", "Deux", "F")
+    assert User.objects.get(email="deux@example.org").history.get().history_user_id == f"operator:{odile.pk}"

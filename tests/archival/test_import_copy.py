@@ -21,7 +21,7 @@ CONSENT = "formulaire signé n° 12"
 
 
 @pytest.fixture
-def dossier(code_tables):
+def dossier(code_tables, odile):
     made = laid.dossier(shows_masked_in_emergency=True)
     lot = laid.lot(made)
     first = laid.lay(made, "antoine/biologie-20241203.xml", type_code="11502-2", title="Première", state="superseded")
@@ -47,7 +47,8 @@ def elsewhere(dossier: Dossier) -> None:
 
 def imported(path: Path, apply: bool = True) -> str:
     said = io.StringIO()
-    call_command("import_copy", path, apply=apply, consent=CONSENT if apply else "", stdout=said)
+    by = "odile@exploitant.example.org" if apply else ""
+    call_command("import_copy", path, apply=apply, consent=CONSENT if apply else "", by=by, stdout=said)
     return said.getvalue()
 
 
@@ -68,7 +69,8 @@ def test_a_round_trip_gives_the_same_digest_and_the_same_bytes(dossier, tmp_path
     version = Document.objects.get(dossier=taken, title="Version")
     assert version.replaces.title == "Première" and version.results.filter(dossier_id=taken.pk).count() > 5
     assert taken.pk.hex in version.fhir and dossier.pk.hex not in version.fhir
-    assert Trace.objects.get(dossier_id=taken.pk, event="copy_imported").detail["documents"] == 3
+    trace = Trace.objects.get(dossier_id=taken.pk, event="copy_imported")
+    assert (trace.detail["documents"], trace.actor_name) == (3, "Odile Fournier")
     with pytest.raises(CommandError, match="déjà un dossier"):
         imported(path)
 

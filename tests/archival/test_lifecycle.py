@@ -177,9 +177,9 @@ def test_early_destruction_waits_thirty_days_and_is_told_at_each_step(closed, ti
 
 def test_the_last_word_leaves_before_the_address_goes(closed, time_machine):
     accepted(closed, Kind.DESTRUCTION)
+    keys.make(closed.pk)
     time_machine.shift(dt.timedelta(days=31))
     carry_out.carry_out()
-    keys.make(closed.pk)
     tasks.send_notices()
     assert "est détruit" not in "".join(one.subject for one in mail.outbox)  # not said before it is
     assert destruction.run(limit=10) == 0

@@ -2,9 +2,12 @@
 
 import datetime as dt
 import io
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.urls import clear_url_caches
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -12,6 +15,7 @@ from audit import partitions
 from dmp import health
 from documents.models import DataKey
 from patients.models import Notice
+from tests import doors
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -71,6 +75,21 @@ def test_a_master_key_that_is_missing_is_told():
     assert "version 9" in told("clés").said
 
 
+def test_a_file_put_aside_or_left_waiting_is_told(settings, tmp_path):
+    settings.FEED_DIR = str(tmp_path / "absent")
+    assert "n'est pas là" in told("alimentation").said
+    settings.FEED_DIR = str(tmp_path)
+    assert told("alimentation").well
+    late = tmp_path / "a.csv"
+    late.write_text("x")
+    assert told("alimentation").well
+    os.utime(late, times=(late.stat().st_atime, late.stat().st_mtime - 3601))
+    assert "1 fichiers attendent" in told("alimentation").said
+    (tmp_path / "refuses").mkdir()
+    (tmp_path / "refuses" / "b.csv.refus.txt").write_text("x")
+    assert "1 fichiers refusés" in told("alimentation").said
+
+
 @pytest.mark.parametrize(
     ("name", "setting", "value"),
     [("redis", "REDIS_URL", "unix:///nonexistent"), ("antivirus", "DMP_CLAMD", "/nonexistent")],
@@ -87,3 +106,43 @@ def test_the_supervision_reads_it_with_its_token_and_nobody_else(client, setting
     assert client.get("/metrics", headers={"Authorization": "Bearer autre"}).status_code == 404
     told = client.get("/metrics", headers={"Authorization": "Bearer un-jeton-de-supervision"}).content.decode()
     assert 'dmp_well{point="bases"} 1\n' in told and 'dmp_well{point="rôle"} 0\n' in told
+
+
+# -- from the back office --------------------------------------------------------------------------------------
+@pytest.fixture
+def counter_s_process(settings):
+    """Its addresses and its database role, which may not read the keys."""
+    settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
+    clear_url_caches()
+
+    def connect():
+        connection.close()
+        connection.settings_dict["USER"] = "dmp_counter"
+
+    before = connection.settings_dict["USER"]
+    yield connect
+    connection.close()
+    connection.settings_dict["USER"] = before
+    clear_url_caches()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_the_counter_s_process_raises_no_false_alarm(beat, counter_s_process):
+    partitions.make_ahead(timezone.localdate())
+    counter_s_process()
+    found = {answer.name: answer for answer in health.answers()}
+    assert [answer for answer in found.values() if not answer.well] == []
+    assert {"bases", "rôle", "planificateur", "exécuteur", "avis"} <= set(found)
+    assert not {"clés", "alimentation", "gels", "échéances"} & set(found)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_an_operator_sees_it_on_a_page_and_an_agent_does_not(counter_s_process):
+    operator, agent = (doors.signed_in(doors.staff(kind)) for kind in ("operator", "agent"))
+    counter_s_process()
+    told = operator.get("/exploitation/sante/").content.decode()
+    assert "lance rien" in told or "redémarrez-le" in told
+    assert "1 point à voir" in told and "Santé du service" in operator.get("/guichet/").content.decode()
+    assert agent.get("/exploitation/sante/").status_code == 403
+    assert "Santé du service" not in agent.get("/guichet/").content.decode()
+    assert operator.get("/metrics").status_code == 404

@@ -3,18 +3,24 @@
 import datetime as dt
 import io
 import json
+import os
 import uuid
+from pathlib import Path
 
+import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from audit import trail
 from audit.models import Trace
-from documents import feed
+from documents import feed, feed_lines
 from documents.care_lines import CareLine, FeedRejection, FeedRun
 from documents.tasks import feed_reimbursements, forget_old_care_lines
-from patients.models import IdentityIndex, Notice
+from patients import dossiers
+from patients.ins import OIDS
+from patients.models import Channel, IdentityIndex, Notice
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,6 +225,62 @@ def test_a_file_of_another_form_loads_nothing(write, name):
     assert not FeedRun.objects.filter(lines__gt=0).exists()
 
 
+def test_read_again_a_file_gives_its_lines_to_who_opened_since_and_doubles_nothing(dossier, write, capsys):
+    later = make.InsuredFactory()
+    path = write(said(dossier), said(dossier, ligne=2) | {"matricule": later.ins.matricule, "oid": later.oid})
+    assert feed.feed(path).unknown == 1
+    opened = dossiers.open_for(later, agreement=dossiers.Agreement("holder", "x", Channel.WEB), by=trail.SYSTEM)
+    assert feed.feed(path).added == 1  # read whole before: not read again
+    assert not CareLine.objects.filter(dossier=opened).exists()
+    call_command("feed_reimbursements", path, "--apply", "--again")
+    assert "2 lignes lues ; 1 ajoutées, 1 déjà connues" in capsys.readouterr().out
+    assert CareLine.objects.filter(dossier=opened).count() == CareLine.objects.filter(dossier=dossier).count() == 1
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "alimentation.schema.json").read_text())
+
+
+def test_the_schema_says_the_fields_of_the_reader():
+    assert set(SCHEMA["properties"]) == set(feed_lines.COLUMNS)
+    assert set(SCHEMA["required"]) == set(feed_lines.REQUIRED)
+    assert set(SCHEMA["properties"]["nature"]["enum"]) == feed_lines.KINDS
+    assert set(SCHEMA["properties"]["oid"]["enum"]) == {"", *OIDS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "accepted"),
+    [
+        ({}, True),
+        ({"montant": 3000, "version": 2, "quantite": 1, "protege": True, "annulation": 0}, True),
+        ({"oid": "", "acte": "", "libelle": "", "praticien": "", "quantite": ""}, None),  # the schema knows no key
+        ({"rembourse": "-2100"}, True),
+        ({"organisme": ""}, False),
+        ({"ligne": "x" * 41}, False),
+        ({"libelle": "a\tb"}, False),
+        ({"version": "0"}, False),
+        ({"version": 0}, False),
+        ({"montant": "30,00"}, False),
+        ({"montant": 99999999999}, False),
+        ({"matricule": "12"}, False),
+        ({"oid": "1.2.3"}, False),
+        ({"date_soins": "2026-13-30"}, False),
+        ({"date_soins": "0001-01-01"}, False),
+        ({"nature": "divination"}, False),
+        ({"annulation": "oui"}, False),
+        ({"praticien": []}, False),
+    ],
+)
+def test_the_schema_and_the_reader_accept_the_same_lines(dossier, tmp_path, changed, accepted):
+    line = said(dossier) | changed
+    path = tmp_path / "a.ndjson"
+    path.write_text(json.dumps(line) + "\n")
+    (chunk,) = feed_lines.Reader(path).chunks()
+    valid = jsonschema.Draft202012Validator(SCHEMA).is_valid(line)
+    assert valid is (accepted is not False)
+    if accepted is not None:
+        assert (chunk.rejected == []) is accepted
+
+
 # -- the window, the notice, the run ---------------------------------------------------------------------------
 def test_lines_leave_the_window_by_themselves_then_the_table(dossier, write, time_machine):
     feed.feed(write(said(dossier, date_soins="2024-11-24"), said(dossier, ligne=2, date_soins="2024-11-23")))
@@ -298,3 +360,71 @@ def test_the_drop_folder_is_read_when_its_files_are_quiet(dossier, write, tmp_pa
     feed_reimbursements()
     assert FeedRun.objects.get().added == 1
     assert not path.exists() and not kept.exists()  # what was read is kept nowhere: it names people in clear
+
+
+@pytest.fixture
+def dropped(write, tmp_path, settings, time_machine):
+    """The files are in the folder and nobody writes to them any more."""
+    settings.FEED_DIR = str(tmp_path)
+    written = dt.datetime.fromtimestamp(tmp_path.stat().st_mtime, dt.UTC)
+    time_machine.move_to(written + dt.timedelta(hours=1), tick=False)
+
+    def put(*files):
+        for place, path in enumerate(files):
+            os.utime(path, times=(path.stat().st_atime, path.stat().st_mtime + place))
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "why"),
+    [("0.csv", ["nom"], "Colonnes absentes"), ("0.csv", ["\udce9"], "UTF-8"), ("0.ndjson", [], "")],
+)
+def test_a_bad_file_is_put_aside_with_its_reason_and_the_next_goes_in(
+    dossier, write, tmp_path, dropped, name, header, why, monkeypatch
+):
+    bad = tmp_path / name
+    bad.write_bytes(";".join(header).encode(errors="surrogateescape") + b"\nx\n")
+    good = write(said(dossier), name="1.csv")
+    dropped(bad, good)
+    if not why:  # an error nobody foresaw
+        known, why = feed.feed, "RecursionError"
+
+        def fails(path):
+            if path == bad:
+                raise RecursionError
+            return known(path)
+
+        monkeypatch.setattr(feed, "feed", fails)
+    feed_reimbursements()
+    assert CareLine.objects.count() == 1
+    aside = tmp_path / "refuses"
+    assert sorted(one.name for one in aside.iterdir()) == [name, f"{name}.refus.txt"]
+    assert why in (aside / f"{name}.refus.txt").read_text()
+    feed_reimbursements()
+    assert FeedRun.objects.filter(lines__gt=0).count() == 1
+
+
+def test_refused_lines_of_a_dropped_file_are_reported_beside(dossier, write, tmp_path, dropped):
+    dropped(write(said(dossier), said(dossier, ligne=2, nature="x"), name="1.csv"))
+    feed_reimbursements()
+    (report,) = (tmp_path / "refuses").iterdir()
+    assert report.name == "1.csv.refus.txt"
+    assert report.read_text() == "ligne 2 : La nature n'est pas une de celles de la notice.\n"
+
+
+@pytest.mark.parametrize("passing", [trail.TrailDown, OperationalError])
+def test_what_passes_by_itself_puts_no_file_aside(dossier, write, tmp_path, dropped, monkeypatch, passing):
+    path = write(said(dossier))
+    dropped(path)
+
+    def down(*args, **kwargs):
+        raise passing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trail, "record_each", down)
+        with pytest.raises(passing):
+            feed_reimbursements()
+    assert path.exists()
+    feed_reimbursements()
+    assert CareLine.objects.count() == 1

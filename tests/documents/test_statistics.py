@@ -3,11 +3,14 @@
 import csv
 import datetime as dt
 import io
+import uuid
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
+from access.models import Contest, EmergencyAccess
 from audit import trail
 from audit.trail import Event
 from documents import statistics
@@ -33,7 +36,7 @@ def counted(code_tables, time_machine):
         by = make.caller(make.ProfessionalFactory()).actor
         trail.record(Event.DOCUMENT_READ, by=by, dossier_id=dossier.pk, object_type="11502-2")
         make.DocumentFactory(dossier=dossier, family="biologie")
-    call_command("statistics", since=dt.date(2026, 1, 1), stdout=io.StringIO())
+    call_command("statistics", apply=True, since=dt.date(2026, 1, 1), stdout=io.StringIO())
     return made
 
 
@@ -65,6 +68,34 @@ def test_reads_are_those_of_professionals_by_family(counted):
     assert figures("read", "family") == {}  # of the month under way
 
 
+def test_emergencies_are_counted_by_their_way_and_contests_by_the_day_they_came(counted):
+    now, dossier = timezone.now(), counted[0]
+    user = make.account(make.ProfessionalFactory())
+    for kind, count in (("break_glass", 3), ("number", 2)):
+        for _ in range(count):
+            EmergencyAccess.objects.create(
+                dossier=dossier, user=user, kind=kind, reason="x", since=OCTOBER, until=now
+            )
+    for _ in range(4):
+        Contest.objects.create(
+            dossier=dossier, trace_id=uuid.uuid4(), reason="x", asked_at=OCTOBER, asked_by="holder:x", due_at=now
+        )
+    statistics.recount(dt.date(2026, 1, 1))
+    day = dt.date(2026, 10, 6)
+    assert exact("emergency", "kind") == {(day, "break_glass"): 3, (day, "number"): 2}
+    assert exact("emergency", "all") == {(day, ""): 5}
+    assert exact("contested", "all") == {(day, ""): 4}
+
+
+def test_reads_are_told_by_document_of_figures_that_are_published(counted, client):
+    month = dt.date(2026, 10, 6)
+    for measure, count in (("read", 105), ("deposited", 42)):
+        Statistic.objects.create(day=month, measure=measure, dimension="family", value="imagerie", count=count)
+    page = client.get(reverse("statistics"), {"mesure": "read", "selon": "family"}).content.decode()
+    assert "Par document ajouté" in page and "<td>2,5</td>" in page  # 100 by 40
+    assert "Par document" not in client.get(reverse("statistics")).content.decode()
+
+
 def test_counted_again_nothing_is_counted_twice_and_the_past_stays(counted):
     before = list(Statistic.objects.order_by("measure", "dimension", "day", "value").values_list("measure", "count"))
     statistics.recount()
@@ -81,7 +112,10 @@ def test_what_was_told_is_not_counted_again_unless_a_person_says_so(counted, tim
     Dossier.objects.filter(pk__in=[one.pk for one in counted[:4]]).update(opened_at=OCTOBER - dt.timedelta(days=9))
     statistics.recount()
     assert exact("opened", "all")[day, ""] == 23
-    statistics.recount(dt.date(2026, 9, 1))
+    with pytest.raises(CommandError, match="baisseraient"):
+        call_command("statistics", since=dt.date(2026, 9, 1), apply=True, stdout=io.StringIO())
+    assert exact("opened", "all")[day, ""] == 23
+    statistics.recount(dt.date(2026, 9, 1), lower=True)
     assert exact("opened", "all")[day, ""] == 19
 
 

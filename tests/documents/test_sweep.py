@@ -72,6 +72,9 @@ def test_the_command_says_and_removes_nothing_unless_told(held):
     call_command("sweep_orphans", stdout=out)
     assert "--apply" in out.getvalue()
     assert contents.store().exists(old)
+    other = orphan(held.dossier, 2 * sweep.GRACE)
+    call_command("sweep_orphans", "--apply", "--limit", "1", stdout=out)
+    assert [contents.store().exists(one) for one in (old, other)].count(True) == 1
     call_command("sweep_orphans", "--apply", stdout=out)
     assert not contents.store().exists(old)
 

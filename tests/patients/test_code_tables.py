@@ -39,7 +39,7 @@ def test_one_changed_byte_and_nothing_is_loaded(copied, name):
     path = copied / name
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(CommandError, match=path.name):
-        call_command("load_code_tables", stdout=io.StringIO())
+        call_command("load_code_tables", apply=True, stdout=io.StringIO())
     assert not Term.objects.exists()
     assert not MatrixVersion.objects.exists()
 
@@ -48,7 +48,7 @@ def test_one_changed_byte_and_nothing_is_loaded(copied, name):
 def test_a_missing_file_is_named(copied):
     (copied / "patients/data/caisses.csv").unlink()
     with pytest.raises(CommandError, match=r"caisses\.csv"):
-        call_command("load_code_tables", stdout=io.StringIO())
+        call_command("load_code_tables", apply=True, stdout=io.StringIO())
 
 
 def test_untouched_files_are_accepted():
@@ -58,7 +58,7 @@ def test_untouched_files_are_accepted():
 
 @pytest.mark.django_db
 def test_loaded_again_the_matrix_keeps_its_date():
-    call_command("load_code_tables", stdout=io.StringIO())
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
     began = MatrixVersion.objects.get().effective_from
-    call_command("load_code_tables", stdout=io.StringIO())
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
     assert MatrixVersion.objects.get().effective_from == began

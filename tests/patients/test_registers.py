@@ -22,7 +22,7 @@ DIRECTORY = ROOT / "access/demo/professionals.txt"
 
 def load(command, path):
     said, complained = io.StringIO(), io.StringIO()
-    call_command(command, path, stdout=said, stderr=complained)
+    call_command(command, path, apply=True, stdout=said, stderr=complained)
     return said.getvalue(), complained.getvalue()
 
 
@@ -82,7 +82,7 @@ def test_who_is_no_longer_in_a_full_directory_is_no_longer_in_practice(tmp_path)
     load("load_professionals", DIRECTORY)
     path = tmp_path / "full.txt"
     path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:-1]) + "\n")
-    call_command("load_professionals", path, full=True, at_most=50, stdout=io.StringIO())
+    call_command("load_professionals", path, apply=True, full=True, at_most=50, stdout=io.StringIO())
     assert list(Professional.objects.filter(active=False).values_list("family", flat=True)) == ["SERRE"]
 
 
@@ -126,7 +126,7 @@ def test_a_full_directory_that_forgets_too_many_changes_nothing(tmp_path):
     path = tmp_path / "full.txt"
     path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:4]) + "\n")
     with pytest.raises(CommandError, match="est-il complet"):
-        call_command("load_professionals", path, full=True, stdout=io.StringIO())
+        call_command("load_professionals", path, apply=True, full=True, stdout=io.StringIO())
     assert not Professional.objects.filter(active=False).exists()
 
 

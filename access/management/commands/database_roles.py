@@ -1,14 +1,22 @@
 from django.apps import apps
-from django.core.management.base import BaseCommand
 from django.db import connections
 
 from access.roles import grants_for
+from audit.management.acting import Acting
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = "Donne aux rôles de la base leurs droits, et rien de plus. À lancer par le propriétaire des tables."
 
-    def handle(self, **options):
+    def add_arguments(self, parser):
+        self.to_apply(parser)
+
+    def handle(self, *, apply, **options):
+        with self.trial(apply, "default", "keys"):
+            count = self.grant()
+        self.conclude(f"Droits posés : {count} instructions, {len(apps.get_models())} modèles.", apply=apply)
+
+    def grant(self):
         count = 0
         for alias in ("default", "keys"):
             with connections[alias].cursor() as cursor:
@@ -17,4 +25,4 @@ class Command(BaseCommand):
                 for statement in grants_for(alias, tables):
                     cursor.execute(statement)
                     count += 1
-        self.stdout.write(f"Droits posés : {count} instructions, {len(apps.get_models())} modèles.")
+        return count

@@ -2,14 +2,15 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from access import matrix
 from access.models import MatrixVersion
+from audit.management.acting import Acting
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = (
         "Charge une version de la matrice d'habilitation (article R1111-46) : un CSV d'une ligne par cellule "
         "(field_code_profession, field_code_categorie_document, field_type_de_document.field_code_loinc, "
@@ -23,16 +24,14 @@ class Command(BaseCommand):
         parser.add_argument("--source", required=True, help="d'où vient le fichier")
         parser.add_argument("--from", dest="day", type=dt.date.fromisoformat, help="premier jour (AAAA-MM-JJ)")
         parser.add_argument("--draft", action="store_true", help="ce n'est pas la matrice officielle")
-        parser.add_argument("--check", action="store_true", help="dire ce qui changerait, ne rien charger")
+        self.to_apply(parser, "la charger, et pas seulement dire ce qui changerait")
 
-    def handle(self, *, file: Path, day: dt.date | None, check: bool, **options: Any) -> None:
+    def handle(self, *, file: Path, day: dt.date | None, apply: bool, **options: Any) -> None:
         try:
             readable = matrix.read(file)
         except (OSError, UnicodeDecodeError, matrix.WrongMatrix) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         self.tell(readable)
-        if check:
-            return
         now = timezone.now()
         starts = timezone.make_aware(dt.datetime.combine(day, dt.time.min)) if day else now
         if starts < now and day != timezone.localdate(now):
@@ -42,12 +41,13 @@ class Command(BaseCommand):
         if MatrixVersion.objects.filter(name=options["name"], effective_from__lte=now).exists():
             raise CommandError("Une version de ce nom s'applique déjà. Donnez un autre nom à celle-ci.")
         status = MatrixVersion.Status.DRAFT if options["draft"] else MatrixVersion.Status.OFFICIAL
-        version = matrix.load(
-            readable, name=options["name"], status=status, source=options["source"], effective_from=max(starts, now)
-        )
-        self.stdout.write(
-            f"Chargée : « {version} », à partir du {timezone.localtime(version.effective_from):%d/%m/%Y}."
-        )
+        with self.trial(apply):
+            version = matrix.load(
+                readable, name=options["name"], status=status, source=options["source"],
+                effective_from=max(starts, now),
+            )  # fmt: skip
+        first = timezone.localtime(version.effective_from)
+        self.conclude(f"Chargée : « {version} », à partir du {first:%d/%m/%Y}.", apply=apply)
 
     def tell(self, readable: matrix.Readable) -> None:
         now = matrix.in_force()

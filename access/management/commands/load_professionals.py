@@ -1,16 +1,15 @@
 """Public extraction of the national directory (PS_LibreAcces_Personne_activite): UTF-8, pipes, French header."""
 
-import sys
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
-from rich.progress import Progress
+from django.core.management.base import CommandError
 
 from access import registers
+from audit.management.acting import Acting, counting
 from patients.registers import tell
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = "Charge ou met à jour l'annuaire des professionnels depuis l'extraction publique de l'Annuaire Santé."
 
     def add_arguments(self, parser):
@@ -22,29 +21,29 @@ class Command(BaseCommand):
             "--at-most", type=int, default=10, help="part de retraits admise avec --full, en pour cent"
         )
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+        self.to_apply(parser)
 
-    def handle(self, *, file, full, at_most, report, **options):
+    def handle(self, *, file, full, at_most, report, apply, **options):
         try:
-            done = self.load(file, full, at_most)
+            with self.trial(apply):
+                done = self.load(file, full, at_most)
         except (OSError, UnicodeDecodeError, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         tell(done.bad, self.stderr.write, report)
         if done.read and len(done.bad) == done.read:
             raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
-        self.stdout.write(
+        self.conclude(
             f"{done.read} lignes lues : "
             f"professionnels {done.professionals[0]} ajoutés, {done.professionals[1]} modifiés, "
             f"{done.inactive} retirés ; structures {done.structures[0]} ajoutées, "
             f"{done.structures[1]} modifiées ; situations {done.situations[0]} ajoutées, "
-            f"{done.removed_situations} retirées ; {len(done.bad)} lignes refusées."
+            f"{done.removed_situations} retirées ; {len(done.bad)} lignes refusées.",
+            apply=apply,
         )
 
     def load(self, path, full, at_most):
         with (
             path.open(encoding="utf-8-sig", newline="\n") as lines,
-            Progress(transient=True, disable=not sys.stdout.isatty()) as bar,
+            counting("lignes", None) as show,
         ):
-            task = bar.add_task("annuaire", total=None)
-            return registers.load_professionals(
-                lines, full=full, at_most=at_most, progress=lambda line: bar.update(task, completed=line)
-            )
+            return registers.load_professionals(lines, full=full, at_most=at_most, progress=show)

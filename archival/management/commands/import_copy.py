@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from access.management.operators import OperatorCommand
 from archival import importing, opening_sealed
-from audit.trail import Actor, ActorKind
 from patients import dossiers
 
-BY = Actor(ActorKind.OPERATOR, "import_copy", "Exploitant", means="commande")
 
-
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Fait un dossier d'une copie numérique (ZIP, ou fichier protégé : la phrase secrète est demandée). Vérifie "
         "tout et n'écrit rien sans --apply. Les droits, les représentants et la trace ne voyagent pas."
@@ -22,9 +20,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FICHIER")
         parser.add_argument("--consent", default="", metavar="PREUVE", help="où est le consentement à l'ouverture")
-        parser.add_argument("--apply", action="store_true", help="écrire le dossier")
+        parser.add_argument("--by", default="", metavar="E-MAIL", help="avec --apply : l'exploitant qui agit")
+        self.to_apply(parser, "écrire le dossier")
 
-    def handle(self, *, file: Path, consent: str, apply: bool, **options: Any) -> None:
+    def handle(self, *, file: Path, consent: str, apply: bool, by: str, **options: Any) -> None:
         if apply and not consent:
             raise CommandError("Sans consentement de la personne, aucun dossier n'est ouvert : --consent PREUVE.")
         try:
@@ -34,7 +33,7 @@ class Command(BaseCommand):
                 if not apply:
                     self.stdout.write(f"{documents} documents vérifiés, empreinte {digest}. Rien d'écrit : --apply.")
                     return
-                importing.take(found, evidence=consent, by=BY)
+                importing.take(found, evidence=consent, by=self.author(by, apply=apply))
         except (importing.NotACopy, opening_sealed.NotOpened) as error:
             raise CommandError(str(error)) from error
         except dossiers.AlreadyThere as error:

@@ -1,10 +1,9 @@
-import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
 from audit import proofs
+from audit.management.acting import counting
 from audit.models import Trace
 
 
@@ -12,10 +11,8 @@ class Command(BaseCommand):
     help = "Vérifie toute la traçabilité : rangs sans trou dans chaque dossier, empreinte de chaque trace."
 
     def handle(self, **options: Any) -> None:
-        bars = (TextColumn("traces"), MofNCompleteColumn())
-        with Progress(*bars, transient=True, disable=not sys.stdout.isatty()) as bar:
-            task = bar.add_task("traces", total=Trace.objects.count())
-            verdict = proofs.verify(lambda count: bar.update(task, completed=count))
+        with counting("traces", Trace.objects.count()) as show:
+            verdict = proofs.verify(show)
         for key in verdict.altered[:20]:
             self.stderr.write(f"Trace altérée : {key}")
         for key in verdict.holed[:20]:

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.management.acting import counting
 from dmp import backups
 
 
@@ -17,7 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, keys: Path, **options: Any) -> None:
         try:
-            made = backups.make(folder, keys)
+            with counting("fichiers", None) as show:
+                made = backups.make(folder, keys, progress=show)
         except (OSError, backups.NotMade) as error:
             raise CommandError(f"Ce n'est pas une sauvegarde : {error}") from error
         counts = ", ".join(f"{count} {table}" for table, count in made["counts"].items())

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, **options):
         if not settings.DEMO:
             raise CommandError("Réservé à la démonstration (DMP_DEMO=1).")
-        call_command("load_code_tables", stdout=self.stdout)
+        call_command("load_code_tables", apply=True, stdout=self.stdout)
         persons, directory = demo_people.load_registers()
         if persons.bad or directory.bad:
             raise CommandError("Les registres de démonstration ont des lignes refusées.")

@@ -1,10 +1,13 @@
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from audit.management.acting import Acting
 from documents import feed
 from documents.care_lines import FeedRun
 from documents.feed_lines import Chunk, WrongFile
@@ -20,31 +23,38 @@ COUNTS = {
     "old": "hors de la période",
     "rejected": "refusées",
 }
+SHOWN = 20  # refused lines told on the terminal
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = "Ajoute aux dossiers les soins remboursés de ces fichiers (docs/alimentation.md). Relancée, elle reprend."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FICHIER")
-        parser.add_argument("--apply", action="store_true", help="écrire ; sans cela, lire et dire seulement")
+        self.to_apply(parser, "écrire ; sans cela, lire et dire seulement")
+        parser.add_argument("--again", action="store_true", help="relire aussi ce qui est entré en entier")
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : fichier, numéro, raison")
 
-    def handle(self, *, files: list[Path], apply: bool, report: Path | None, **options: Any) -> None:
-        rejected = [one for path in files for one in (self._feed(path) if apply else self._rehearse(path))]
-        for line in rejected[:20]:
-            self.stderr.write(line)
-        if report is not None:
-            report.write_text("".join(f"{line}\n" for line in rejected))
-        if rejected:
-            more = f" (20 sur {len(rejected)} montrées ; toutes avec --report)" if len(rejected) > 20 else ""
+    def handle(self, *, files: list[Path], apply: bool, again: bool, report: Path | None, **options: Any) -> None:
+        count = 0
+        with ExitStack() as stack:
+            target = stack.enter_context(report.open("w", encoding="utf-8")) if report is not None else None
+            for path in files:
+                for line in self._feed(path, again) if apply else self._rehearse(path):
+                    count += 1
+                    if count <= SHOWN:
+                        self.stderr.write(line)
+                    if target is not None:
+                        target.write(f"{line}\n")
+        if count:
+            more = f" ({SHOWN} sur {count} montrées ; toutes avec --report)" if count > SHOWN else ""
             raise CommandError(
-                f"{len(rejected)} lignes refusées{more} ; les autres sont entrées."
+                f"{count} lignes refusées{more} ; les autres sont entrées."
                 if apply
-                else f"{len(rejected)} lignes seraient refusées{more}."
+                else f"{count} lignes seraient refusées{more}."
             )
 
-    def _feed(self, path: Path) -> list[str]:
+    def _feed(self, path: Path, again: bool) -> Iterator[str]:
         with self._bar(path) as bar:
             task = bar.add_task(path.name, total=self._size(path))
 
@@ -52,15 +62,17 @@ class Command(BaseCommand):
                 bar.update(task, completed=run.offset)
 
             try:
-                run = feed.feed(path, progress=show)
+                run = feed.feed(path, again=again, progress=show)
             except (OSError, WrongFile, feed.Busy) as error:
                 raise CommandError(f"{path.name} : {error}") from error
         told = ", ".join(f"{getattr(run, name)} {words}" for name, words in COUNTS.items() if getattr(run, name))
         self.stdout.write(f"{path.name} : {run.lines} lignes lues ; {told or 'rien à ajouter'}.")
-        return [f"{path.name}, ligne {one.number} : {one.reason}" for one in run.rejections.order_by("number")]
+        refused = run.rejections.order_by("number").values_list("number", "reason")
+        for number, why in refused.iterator(chunk_size=5000):
+            yield f"{path.name}, ligne {number} : {why}"
 
-    def _rehearse(self, path: Path) -> list[str]:
-        lines, rejected = 0, []
+    def _rehearse(self, path: Path) -> Iterator[str]:
+        lines = 0
         with self._bar(path) as bar:
             task = bar.add_task(path.name, total=self._size(path))
 
@@ -70,11 +82,11 @@ class Command(BaseCommand):
             try:
                 for chunk in feed.rehearse(path, progress=show):
                     lines += chunk.lines
-                    rejected += [f"{path.name}, ligne {number} : {why}" for number, why in chunk.rejected]
+                    for number, why in chunk.rejected:
+                        yield f"{path.name}, ligne {number} : {why}"
             except (OSError, WrongFile) as error:
                 raise CommandError(f"{path.name} : {error}") from error
         self.stdout.write(f"{path.name} : {lines} lignes lues, rien n'est écrit (relancez avec --apply).")
-        return rejected
 
     def _size(self, path: Path) -> int:
         try:

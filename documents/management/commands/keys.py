@@ -1,22 +1,24 @@
-import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.progress import MofNCompleteColumn, Progress, TextColumn
+from django.core.management.base import CommandError, CommandParser
 
+from audit.management.acting import Acting, counting
 from documents import master_keys
 from documents.vault import Unreadable
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = "Clés maîtresses : les compter, en donner une neuve, remettre les clés des dossiers sous la plus récente."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("act", choices=["list", "new", "rewrap"])
-        parser.add_argument("--apply", action="store_true", help="avec rewrap : le faire, et non le dire seulement")
+        parser.add_argument("--limit", type=int, help="avec rewrap : clés au plus ; sans lui, toutes")
+        self.to_apply(parser, "avec rewrap : le faire, et non le dire seulement")
 
-    def handle(self, *, act: str, apply: bool, **options: Any) -> None:
-        {"list": self._list, "new": self._new, "rewrap": self._rewrap if apply else self._say}[act]()
+    def handle(self, *, act: str, apply: bool, limit: int | None, **options: Any) -> None:
+        if act == "rewrap":
+            return self._rewrap(limit) if apply else self._say()
+        {"list": self._list, "new": self._new}[act]()
 
     def _list(self) -> None:
         for version, count in master_keys.counts().items():
@@ -34,12 +36,10 @@ class Command(BaseCommand):
     def _say(self) -> None:
         self.stdout.write(f"{master_keys.left()} clés à remettre sous la plus récente (relancez avec --apply).")
 
-    def _rewrap(self) -> None:
-        bars = (TextColumn("clés"), MofNCompleteColumn())
-        with Progress(*bars, transient=True, disable=not sys.stdout.isatty()) as bar:
-            task = bar.add_task("clés", total=master_keys.left())
+    def _rewrap(self, limit: int | None) -> None:
+        with counting("clés", limit or master_keys.left()) as show:
             try:
-                done = master_keys.rewrap(lambda count: bar.update(task, completed=count))
+                done = master_keys.rewrap(show, limit=limit)
             except Unreadable as error:
                 raise CommandError(
                     "Une clé de dossier ne s'ouvre pas : sa clé maîtresse manque dans DMP_MASTER_KEYS. Rien n'est "

@@ -12,16 +12,15 @@ email, phone  the contacts on file, may be empty
 """
 
 import csv
-import sys
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
-from rich.progress import Progress
+from django.core.management.base import CommandError
 
+from audit.management.acting import Acting, counting
 from patients import registers
 
 
-class Command(BaseCommand):
+class Command(Acting):
     help = "Charge ou met à jour le registre des assurés depuis un fichier CSV (format : voir la source)."
 
     def add_arguments(self, parser):
@@ -29,25 +28,27 @@ class Command(BaseCommand):
         parser.add_argument("--regimes", type=Path, help="CSV code,name à charger d'abord")
         parser.add_argument("--caisses", type=Path, help="CSV code,name,department à charger d'abord")
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+        self.to_apply(parser)
 
-    def handle(self, *, file, regimes, caisses, report, **options):
+    def handle(self, *, file, regimes, caisses, report, apply, **options):
         try:
-            registers.load_funds(regimes, caisses)
-            done = self.load(file)
+            with self.trial(apply):
+                registers.load_funds(regimes, caisses)
+                done = self.load(file)
         except (OSError, UnicodeDecodeError, csv.Error, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         registers.tell(done.bad, self.stderr.write, report)
         if done.read and len(done.bad) == done.read:
             raise CommandError(f"Aucune des {done.read} lignes n'est acceptable.")
-        self.stdout.write(
+        self.conclude(
             f"{done.read} lignes lues : {done.added} assurés ajoutés, {done.changed} modifiés, "
-            f"{done.same} inchangés, {done.repeated} lignes répétées, {len(done.bad)} refusées."
+            f"{done.same} inchangés, {done.repeated} lignes répétées, {len(done.bad)} refusées.",
+            apply=apply,
         )
 
     def load(self, path):
         with (
             path.open(newline="", encoding="utf-8-sig") as lines,
-            Progress(transient=True, disable=not sys.stdout.isatty()) as bar,
+            counting("lignes", None) as show,
         ):
-            task = bar.add_task("assurés", total=None)
-            return registers.load_insured(lines, progress=lambda line: bar.update(task, completed=line))
+            return registers.load_insured(lines, progress=show)

@@ -1,0 +1,112 @@
+"""Who may open where: the 2016 pilot, and rules one by one; each is signed by an operator who says why."""
+
+import datetime as dt
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from patients import registers
+from patients.dossiers import may_open
+from patients.models import Channel, OpeningRule, Regime
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words, apply=True, signed=True):
+    said = io.StringIO()
+    who = ["--by", "odile@exploitant.example.org", "--reason", "arrêté du 4 mai"] if signed else []
+    call_command("pilot_rules", *words, *who, *(["--apply"] if apply and signed else []), stdout=said)
+    return said.getvalue()
+
+
+@pytest.fixture
+def rules(odile):
+    registers.load_funds()
+    run("on")
+
+
+def refused(channel, on=None, **person):
+    return may_open(make.InsuredFactory(**person), channel, on or timezone.localdate()) is not None
+
+
+def test_without_apply_nothing_is_changed(odile):
+    registers.load_funds()
+    assert "Essai" in run("on", apply=False)
+    assert not OpeningRule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("postal_code", "birth", "regime", "channel", "expected"),
+    [
+        ("35000", 1980, "01", Channel.WEB, True),
+        ("67000", 1980, "01", Channel.WEB, False),
+        ("67000", 2015, "01", Channel.WEB, True),
+        ("35000", 1980, "01", Channel.COUNTER, True),
+        ("35000", 1980, "01", Channel.PHARMACY, False),
+        ("67000", 1980, "02", Channel.WEB, True),
+        ("35000", 1980, "03", Channel.PROFESSIONAL, True),
+    ],
+)
+def test_the_pilot_decides_by_department_age_scheme_and_channel(rules, postal_code, birth, regime, channel, expected):
+    person = {"postal_code": postal_code, "birth_date": dt.date(birth, 1, 1), "regime": Regime.objects.get(pk=regime)}
+    assert refused(channel, **person) is expected
+
+
+def test_switched_off_everybody_may_open_again_and_the_rules_are_kept(rules):
+    run("off")
+    assert not refused(Channel.WEB, postal_code="35000")
+    assert OpeningRule.objects.exists()
+
+
+def test_switched_on_twice_it_is_there_once(rules):
+    count = OpeningRule.objects.count()
+    assert run("on").startswith("0 règles")
+    assert OpeningRule.objects.count() == count
+
+
+def test_each_rule_keeps_who_made_and_who_ended_it_and_why(rules, odile):
+    run("off")
+    told = set(OpeningRule.history.values_list("history_user_id", "history_change_reason"))
+    assert told == {(f"operator:{odile.pk}", "arrêté du 4 mai")}
+
+
+def test_one_department_opens_from_a_day_on_and_stops(rules):
+    today = timezone.localdate()
+    later = today + dt.timedelta(days=10)
+    where = ["--department", "35", "29", "--channel", "web"]
+    assert run("open", *where, "--from", later.isoformat()).startswith("2 règles")
+    assert refused(Channel.WEB, postal_code="35000")
+    assert not refused(Channel.WEB, later, postal_code="35000")
+    assert refused(Channel.COUNTER, later, postal_code="35000")
+    end = later + dt.timedelta(days=10)
+    run("stop", "--department", "35", "--channel", "web", "--from", end.isoformat())
+    assert refused(Channel.WEB, end, postal_code="35000")
+    assert not refused(Channel.WEB, end, postal_code="29000")
+
+
+def test_a_rule_takes_the_place_of_the_one_before(odile):
+    registers.load_funds()
+    run("open", "--regime", "02", "--channel", "web", "--refused", "--note", "Pas encore.")
+    assert refused(Channel.WEB, regime=Regime.objects.get(pk="02"))
+    tomorrow = timezone.localdate() + dt.timedelta(days=1)
+    run("open", "--regime", "02", "--channel", "web", "--from", tomorrow.isoformat())
+    assert not refused(Channel.WEB, tomorrow, regime=Regime.objects.get(pk="02"))
+    assert OpeningRule.objects.in_force(tomorrow).count() == 1
+    assert "1 règles en vigueur" in run("list", signed=False) and "Pas" not in run("list", signed=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["stop", "--channel", "web"], "Aucune règle"),
+        (["open", "--channel", "web", "--regime", "99"], "Aucun régime"),
+        (["open", "--channel", "web", "--from", "2020-01-01"], "passé"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_changes(odile, words, why):
+    with pytest.raises(CommandError, match=why):
+        run(*words)
+    assert not OpeningRule.objects.exists()
