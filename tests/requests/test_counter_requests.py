@@ -15,6 +15,7 @@ from django.test import override_settings
 from django.urls import clear_url_caches
 from PIL import Image
 
+from access import counter_requests
 from access.counter_request_forms import possible
 from access.models import Contest
 from archival import carry_out, destruction
@@ -94,6 +95,13 @@ def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(c
     assert kept == ["request_made", "request_handled", "request_answered", "request_handled"]
     states = row.history.filter(dossier_id=dossier.pk).values_list("state", flat=True)
     assert sorted(states) == ["accepted", "done", "in_progress", "received"]
+    past = [(one["state"], one["what"], one["who"]) for one in counter_requests._past(row)]
+    assert sorted(past) == [
+        ("acceptée, à exécuter", "acceptée", "Karim"),
+        ("en cours d'examen", "prise en charge", "Karim"),
+        ("faite", "faite", "le service"),
+        ("reçue", "enregistrée", "Karim"),
+    ]
 
 
 def test_a_copy_is_never_done_before_forty_eight_hours_and_is_due_in_eight_days(client, dossier, time_machine):
