@@ -204,3 +204,4 @@ def test_asking_again_and_again_is_stopped(api, dossier, doctor):
         ConsentRequest.objects.update(expires_at=timezone.now())
     answer = client.post(url(dossier), {}, format="json")
     assert (answer.status_code, answer["Retry-After"]) == (429, "3600")
+    assert answer.json() == {"detail": "Trop de demandes en peu de temps. Attendez une heure."}
