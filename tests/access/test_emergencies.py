@@ -138,13 +138,9 @@ def test_another_danger_is_said_in_words(dossier, doctor):
 
 
 def test_who_gains_nothing_does_not_break_it(dossier, doctor):
-    grant = make.treat(dossier, doctor)
+    make.treat(dossier, doctor)
     words = "Vous êtes le médecin traitant : vous lisez déjà tout ce dossier."
     refused("treating", words, glass, dossier, doctor)
-    grant.delete()
-    MatrixRow.objects.filter(profession="10").update(readable=[])
-    words = "La matrice d'habilitation n'ouvre aucun document à votre profession."
-    refused("matrix", words, glass, dossier, doctor)
     assert not EmergencyAccess.objects.exists()
 
 
