@@ -47,6 +47,13 @@ class Record(CounterForm):
         max_length=2000,
         help_text="N'écrivez rien de médical. Par exemple : « le document du 3 mars 2026 du Dr Morel ».",
     )
+    reference = forms.CharField(
+        label="Référence du document à corriger ou à supprimer",
+        required=False,
+        max_length=60,
+        help_text="Si le courrier la cite : trente caractères, imprimés sous chaque document d'une copie. Son auteur "
+        "lira la demande dans son logiciel. Sans elle, il ne la voit pas.",
+    )
     identity = forms.ChoiceField(
         label="Identité vérifiée sur",
         choices=[*NOTHING, *((paper, paper.capitalize()) for paper in PAPERS), (COPY, COPY.capitalize())],
@@ -109,6 +116,8 @@ class Record(CounterForm):
                 self.add_error("identity", "Au guichet, voyez la pièce elle-même.")
         if data.get("kind") in (Kind.RECTIFICATION, Kind.DOCUMENT, Kind.CONTEST) and not data.get("said"):
             self.add_error("said", "Dites en quelques mots ce qui est demandé.")
+        if data.get("reference") and data.get("kind") not in (Kind.RECTIFICATION, Kind.DOCUMENT):
+            self.add_error("reference", "Seulement pour corriger ou supprimer un document.")
         if data.get("kind") == Kind.HEIRS:
             self._clean_heirs(data)
         elif data.get("kind"):

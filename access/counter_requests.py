@@ -34,7 +34,7 @@ from audit import trail
 from audit.scoped import uuid7
 from audit.trail import ActorKind, Event
 from fhir import ids
-from patients import envelopes, request_letters, requests, sealing
+from patients import envelopes, references, request_letters, requests, sealing
 from patients.models import Dossier, Patient
 from patients.models_requests import Kind, LetterKey, Request, RequestPaper
 
@@ -85,7 +85,8 @@ def record(request: HttpRequest) -> HttpResponse:
 
 def _record(request: HttpRequest, dossier: Dossier, said: dict[str, Any]) -> Request:
     """The request and its letter together, or nothing."""
-    scan = said.pop("scan")
+    scan, cited = said.pop("scan"), said.pop("reference")
+    said["concerns"] = references.read(dossier.pk, cited) if cited else None
     said["kind"] = Kind(said["kind"])
     said["requester"] = said["requester"] or Patient.objects.get(dossier=dossier).name
     with transaction.atomic(durable=True):

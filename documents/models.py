@@ -15,6 +15,7 @@ from access.models import RunningQuerySet, User
 from audit.scoped import DossierForeignKey, DossierRouted, DossierScoped, history, uuid7
 from documents.care_lines import CareLine, FeedRejection, FeedRun
 from documents.statistics import Statistic
+from patients import references
 from patients.models import Dossier
 
 if TYPE_CHECKING:
@@ -210,6 +211,11 @@ class Document(DossierScoped):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def on_paper(self) -> str:
+        """The reference that a letter cites."""
+        return references.of(self.dossier_id, self.pk)
 
     @property
     def is_masked(self) -> bool:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import pikepdf
+import pypdfium2
 import pytest
 from PIL import Image
 
@@ -62,6 +63,7 @@ def test_the_paper_copy(book):
         _names_its_parts(pdf)
         _holds_the_originals(pdf, rows)
         _prints_what_was_deposited(pdf)
+    _says_how_to_cite_each(content, rows)
 
 
 def _is_tagged_pdf_a(pdf: pikepdf.Pdf) -> None:
@@ -98,6 +100,12 @@ def _holds_the_originals(pdf: pikepdf.Pdf, rows: list) -> None:
     held = {hashlib.sha256(one.get_file().read_bytes()).digest() for one in pdf.attachments.values()}
     assert held == {bytes(row.sha256) for row in rows} and len(pdf.Root.AF) == len(rows)
     assert all(one.AFRelationship == "/Source" and "/UF" in one for one in pdf.Root.AF)
+
+
+def _says_how_to_cite_each(content: bytes, rows: list) -> None:
+    with pypdfium2.PdfDocument(content) as pdf:
+        said = " ".join(" ".join(one.get_textpage().get_text_bounded() for one in pdf).split())
+    assert all(said.count(row.on_paper) == 1 for row in rows)
 
 
 def _prints_what_was_deposited(pdf: pikepdf.Pdf) -> None:

@@ -1,5 +1,6 @@
-"""J3's end: a dossier closed, reactivated, closed again and destroyed early, in a real browser and by post."""
+"""J3's end: a dossier closed, reactivated, closed again and destroyed early; or by post. All in a real browser."""
 
+import datetime as dt
 import os
 import re
 
@@ -11,16 +12,17 @@ from django.core.management import call_command
 from access import demo_people
 from archival import carry_out, destruction
 from archival.models import Certificate
-from audit.trail import Actor, ActorKind
-from patients import requests, tasks
-from patients.models import Channel, Dossier
-from patients.models_requests import Kind, Request
+from patients import tasks
+from patients.models import Dossier
+from patients.models_requests import Request
 from tests import browser
 from tests import factories as make
+from tests.access.test_counter import agent  # noqa: F401 (a fixture)
+from tests.journeys.test_counter import back_office, desk, portal  # noqa: F401 (fixtures)
+from tests.journeys.test_counter_requests import opened  # noqa: F401 (a fixture)
 
 pytestmark = browser.MARKS
 PASSWORD = demo_people.PASSWORD
-KARIM = Actor(ActorKind.COUNTER, "karim", "Karim Benali")
 
 
 @pytest.fixture
@@ -97,25 +99,28 @@ def test_closed_reactivated_closed_again_and_destroyed(hers, live_server, marie)
     looked(page)
 
 
-def test_the_old_lady_s_letter_ends_in_a_certificate(marie, time_machine, monkeypatch):
+def test_the_old_lady_s_letter_ends_in_a_certificate(desk, opened, portal, code_tables, time_machine, monkeypatch):  # noqa: F811
     """Jeanne writes by post; Karim records and accepts; a month passes; nothing is left but a certificate."""
     monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)
-    Dossier.objects.filter(pk=marie.pk).update(state="closed", closed_at=marie.opened_at, closure="DEMANDE_TITULAIRE")
-    asked = requests.Asked(
-        kind=Kind.DESTRUCTION, channel=Channel.POST, requester="Jeanne AUBERT", identity="lettre signée"
-    )
-    row = requests.ask(marie.pk, asked, by=KARIM)
-    requests.take(marie.pk, row.pk, by=KARIM)
-    requests.accept(marie.pk, row.pk, "Votre dossier sera détruit.", by=KARIM)
+    jeanne = opened(dt.date(1945, 12, 3))
+    make.holder_of(jeanne)
+    make.DocumentFactory(dossier=jeanne, title="Mes directives")
+    desk.record_letter("destruction")
+    row = Request.objects.get(dossier=jeanne)
+    desk.move("prendre")
+    desk.move("accepter", "Votre dossier sera détruit.")
+    kept = desk.print_letter("Réponse")  # she has no e-mail
+    assert state(jeanne) == "closed" and desk.troubles == []
+    row.refresh_from_db()
     time_machine.move_to(row.not_before.replace(microsecond=0), tick=False)
     time_machine.shift(3600)
-    assert carry_out.carry_out() == (1, 0)
-    call_command("purge", apply=True, verbosity=0)
-    tasks.send_notices()
-    assert mail.outbox[-1].subject == "Votre dossier médical partagé est détruit"
-    call_command("purge", apply=True, verbosity=0)
-    assert state(marie) is None
-    assert not Request.objects.filter(dossier_id=marie.pk).exists()
+    with portal():
+        assert carry_out.carry_out() == (1, 0)
+        call_command("purge", apply=True, verbosity=0)
+        assert tasks.send_notices() > 0
+        call_command("purge", apply=True, verbosity=0)
+    assert state(jeanne) is None
+    assert not Request.objects.filter(dossier_id=jeanne.pk).exists()
     certificate = Certificate.objects.get()
     assert '"ground":"asked"' in certificate.statement
-    assert certificate.reference in mail.outbox[-1].body.replace(" ", "")
+    assert certificate.reference in kept.replace(" ", "")

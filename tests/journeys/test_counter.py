@@ -9,8 +9,11 @@ import io
 import os
 import re
 import time
+from contextlib import contextmanager
+from functools import partial
 
 import pikepdf
+import pypdfium2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
@@ -37,28 +40,41 @@ KEY, POINT, HOME, THINK, LIMIT = 0.28, 1.1, 0.4, 1.35, 240.0
 FRAME = {"rules": {"region": {"enabled": False}}}  # unfold's bar stands in no landmark; our pages are in <main>
 
 
-@pytest.fixture
-def back_office(settings):
-    """The back office as production runs it: its addresses, its policy of contents, its database role."""
-    settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
-    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    loose = {"script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"], "style-src": ["'self'", "'unsafe-inline'"]}
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy | loose}
-    clear_url_caches()
+@contextmanager
+def served(settings, urls, role, policy, user):
+    """The server answers as this process, with this database role, to the browsers that connect meanwhile."""
     known = connections["default"].settings_dict
     connections["default"].ensure_connection()  # the test's own, as the owner
-    before = known["USER"]
-    known["USER"] = "dmp_counter"  # of the connections that the server's threads open from now on
-    yield
-    known["USER"] = before
+    before = settings.ROOT_URLCONF, settings.ROLE, settings.CONTENT_SECURITY_POLICY, known["USER"]
+    settings.ROOT_URLCONF, settings.ROLE, settings.CONTENT_SECURITY_POLICY, known["USER"] = urls, role, policy, user
     clear_url_caches()
+    yield
+    settings.ROOT_URLCONF, settings.ROLE, settings.CONTENT_SECURITY_POLICY, known["USER"] = before
+    clear_url_caches()
+
+
+@pytest.fixture
+def portal(settings):
+    """`with portal():`, for who is not at the counter."""
+    own = settings.ROOT_URLCONF, settings.ROLE, settings.CONTENT_SECURITY_POLICY
+    return partial(served, settings, *own, connections["default"].settings_dict["USER"])
+
+
+@pytest.fixture
+def back_office(settings, portal):
+    """The back office as production runs it: its addresses, its policy of contents, its database role."""
+    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    loose = {"script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"], "style-src": ["'self'", "'unsafe-inline'"]}
+    with served(settings, "dmp.urls_backoffice", "backoffice", {"DIRECTIVES": policy | loose}, "dmp_counter"):
+        yield
 
 
 class Desk:
     """Karim's screen: counts what his hands do, and looks at every page."""
 
     def __init__(self, page, base):
-        self.page, self.base, self.human, self.machine, self.troubles = page, base, 0.0, 0.0, []
+        self.page, self.base, self.human, self.machine = page, base, 0.0, 0.0
+        self.troubles, self.seen = [], []
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
 
     def click(self, selector):
@@ -82,6 +98,7 @@ class Desk:
 
     def look(self, name):
         """Nothing broken for who reads with a screen reader; a picture for who wants to see."""
+        self.seen.append(self.page.content())
         found = Axe().run(self.page, options=FRAME).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
         if folder := os.environ.get("DMP_PICTURES"):
@@ -90,6 +107,37 @@ class Desk:
     def next_person(self):
         self.human = self.machine = 0.0
 
+    def record_letter(self, kind, **said):
+        """Of the person on the screen, arrived today; its scan with it."""
+        self.page.goto(f"{self.base}/guichet/demandes/nouvelle/")
+        self.choose("channel", "post")
+        self.choose("kind", kind)
+        self.choose("identity", "copie d'une pièce d'identité, jointe au courrier")
+        for name, text in {"arrived": f"{timezone.localdate():%d/%m/%Y}", **said}.items():
+            self.type(name, text)
+        self.page.set_input_files("[name=scan]", signed_form() | {"name": "lettre.png"})
+        self.look(f"21-{kind}")
+        self.click("button:has-text('Enregistrer la demande')")
+
+    def move(self, act, words=""):
+        """What becomes of the request on the screen."""
+        self.choose("act", act)
+        self.type("words", words)
+        self.click("button:has-text('Enregistrer')")
+        self.look(f"23-{act}")
+
+    def print_letter(self, label):
+        address = self.page.get_attribute(f"text={label} (PDF)", "href")
+        said = words(self.page.request.get(self.base + address).body())
+        self.seen.append(said)
+        return said
+
+
+def words(printed):
+    """Of a PDF: its bytes, or where it is."""
+    with pypdfium2.PdfDocument(printed) as pdf:
+        return " ".join(" ".join(page.get_textpage().get_text_bounded() for page in pdf).split())
+
 
 def signed_form():
     made = io.BytesIO()
@@ -97,12 +145,16 @@ def signed_form():
     return {"name": "formulaire.png", "mimeType": "image/png", "buffer": made.getvalue()}
 
 
+def enter(context, base, user):
+    """Signed in, in this browser."""
+    client, name = Client(), settings.SESSION_COOKIE_NAME
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": base}])
+
+
 @pytest.fixture
 def desk(page, live_server, back_office, agent):  # noqa: F811
-    client = Client()
-    client.force_login(agent, backend="allauth.account.auth_backends.AuthenticationBackend")
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    page.context.add_cookies([cookie | {"url": live_server.url}])
+    enter(page.context, live_server.url, agent)
     page.set_viewport_size({"width": 1280, "height": 900})
     papers.publish()
     return Desk(page, live_server.url)
@@ -229,25 +281,22 @@ def test_karim_hands_over_a_sealed_copy_that_he_has_not_seen(desk, agent):  # no
     requests.take(dossier.pk, row.pk, by=agent.actor())
     requests.accept(dossier.pk, row.pk, "Elle vous sera remise.", by=agent.actor())
     assert requested_copies.prepare() == (1, 0)
-    page, seen = desk.page, []
+    page = desk.page
     page.goto(f"{desk.base}/guichet/demandes/")
     desk.type("number", row.on_paper)
     desk.click("button:has-text('Retrouver')")
     desk.look("14-request")
-    seen.append(page.content())
     desk.click("text=Imprimer, remettre")
     desk.look("15-envelope")
-    seen.append(page.content())
     desk.click("button:has-text('Imprimer sous pli fermé')")
     assert envelopes.print_asked() == 1
     page.reload()
     desk.look("16-printed")
-    seen.append(page.content())
     desk.choose("paper", "passeport")
     desk.tick("signed")
     desk.click("button:has-text('Enregistrer la remise')")
     assert "est remis" in page.inner_text("body")
-    seen.append(page.content())
+    desk.look("17-handed-over")
     row.refresh_from_db()
     assert row.state == "done" and desk.troubles == []
-    assert not any("anaricytose" in one for one in seen)
+    assert not any("anaricytose" in one for one in desk.seen)

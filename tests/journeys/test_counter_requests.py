@@ -4,6 +4,8 @@ Karim does it on his pages, in a real browser, as the back office's database rol
 """
 
 import datetime as dt
+import json
+from types import SimpleNamespace
 
 import pytest
 from django.urls import clear_url_caches
@@ -14,10 +16,10 @@ from archival import carry_out
 from documents import papers
 from patients import dossiers
 from patients.models_requests import Request, RequestPaper
-from tests import browser
+from tests import browser, messages
 from tests import factories as make
 from tests.access.test_counter import agent  # noqa: F401 (a fixture)
-from tests.journeys.test_counter import back_office, desk, signed_form  # noqa: F401 (fixtures)
+from tests.journeys.test_counter import back_office, desk, enter, portal, signed_form  # noqa: F401 (fixtures)
 
 pytestmark = browser.MARKS
 
@@ -60,31 +62,20 @@ def test_a_parent_is_recorded_on_the_papers_seen(desk, opened):  # noqa: F811
 def test_a_letter_of_the_post_ends_in_a_closed_dossier_with_its_days_left(desk, opened):  # noqa: F811
     dossier = opened(dt.date(1950, 1, 2))
     page, today = desk.page, timezone.localdate()
-    desk.click("text=Enregistrer une demande")
-    desk.look("21-request")
-    desk.choose("channel", "post")
-    desk.type("arrived", f"{today:%d/%m/%Y}")
-    desk.choose("kind", "closure")
-    desk.choose("identity", "copie d'une pièce d'identité, jointe au courrier")
-    page.set_input_files("[name=scan]", signed_form() | {"name": "lettre.png"})
-    desk.click("button:has-text('Enregistrer la demande')")
+    assert page.locator("text=Enregistrer une demande").count() == 1
+    desk.record_letter("closure")
     row = Request.objects.get(dossier=dossier)
     assert "chiffré (il ne se relit pas ici)" in page.inner_text("main")
     assert signed_form()["buffer"] not in bytes(RequestPaper.objects.get(dossier=dossier).sealed)
     assert papers.reseal() == 1
-    receipt = page.request.get(desk.base + page.get_attribute("text=Accusé de réception (PDF)", "href"))
-    assert receipt.body().startswith(b"%PDF")
+    assert row.on_paper in desk.print_letter("Accusé de réception")
 
     page.goto(f"{desk.base}/guichet/demandes/")
     desk.look("22-requests")
     page.fill("[name=number]", row.on_paper)
     desk.click("button:has-text('Retrouver')")
-    desk.look("23-one")
-    desk.choose("act", "prendre")
-    desk.click("button:has-text('Enregistrer')")
-    desk.choose("act", "accepter")
-    desk.type("words", "Votre dossier sera fermé.")
-    desk.click("button:has-text('Enregistrer')")
+    desk.move("prendre")
+    desk.move("accepter", "Votre dossier sera fermé.")
     assert "Par le service lui-même" in page.inner_text("main")
     assert page.locator("[name=act] option[value=faite]").count() == 0
     assert carry_out.carry_out() == (1, 0)
@@ -96,4 +87,71 @@ def test_a_letter_of_the_post_ends_in_a_closed_dossier_with_its_days_left(desk, 
     leap = (today.month, today.day) == (2, 29)
     last = dt.date(today.year + 10, 3, 1) if leap else today.replace(year=today.year + 10)
     assert f"dans {(last - today).days} jours" in page.inner_text("main")
+    assert desk.troubles == []
+
+
+def allergy(words, dossier, **more):
+    """A note about an allergy, as a professional's software sends it."""
+    sent = messages.simplified(messages.subject(dossier), messages.pdf(words), **more)
+    sent["content"][0]["attachment"]["title"] = words
+    return json.dumps(sent)
+
+
+@pytest.fixture
+def morel(api):
+    """Dr Morel's software."""
+    signed_in = api(make.ProfessionalFactory())
+
+    def deposit(words, dossier, **more):
+        body = allergy(words, dossier, **more)
+        answer = signed_in.post("/fhir/DocumentReference", body, content_type="application/fhir+json")
+        assert answer.status_code == 201, answer.content
+        return f"DocumentReference/{answer.json()['id']}"
+
+    def asked_of(document, dossier):
+        found = signed_in.get(f"/api/v1/dossiers/{dossier.pk.hex}/depots").json()["deposits"]
+        return next(one["requests"] for one in found if one["document"] == document)
+
+    return SimpleNamespace(deposit=deposit, asked_of=asked_of)
+
+
+def test_a_letter_about_a_wrong_allergy_is_answered_by_its_author(code_tables, desk, opened, portal, morel):  # noqa: F811
+    """Her son reads her the reference; the agent types it; the author corrects; nobody at the counter saw of what."""
+    dossier = opened(dt.date(1945, 12, 3))
+    son = make.holder_of(dossier, "carer")
+    Representation.objects.filter(dossier=dossier, user=son).update(rights=["read"])
+    with portal():
+        wrong = morel.deposit("Canaricilline : allergie", dossier)
+        his = desk.page.context.browser.new_context(locale="fr-FR").new_page()
+        enter(his.context, desk.base, son)
+        his.goto(f"{desk.base}/documents/")
+        his.click("text=Canaricilline : allergie")
+        reference = his.inner_text("dt:has-text('Référence') + dd")
+
+    said = {"said": "Le document du 12 juin 2026 du Dr Morel, voir le courrier."}
+    desk.record_letter("rectification", reference=reference[::-1], **said)
+    assert "relisez-la" in desk.page.inner_text("main")
+    desk.record_letter("rectification", reference=reference.lower(), **said)
+    row = Request.objects.get(dossier=dossier)
+    assert row.on_paper in desk.print_letter("Accusé de réception")
+    desk.move("prendre")
+
+    with portal():
+        asked = {"number": row.on_paper, "kind": "rectification", "due_on": str(row.due_on), **said}
+        assert morel.asked_of(wrong, dossier) == [asked]
+        replaces = [{"code": "replaces", "target": {"reference": wrong}}]
+        right = morel.deposit("Canaricilline : tolérée", dossier, relatesTo=replaces)
+    desk.move("accepter", "Le docteur Morel a corrigé son document.")
+    desk.move("faite")
+    assert "Le docteur Morel a corrigé son document." in desk.print_letter("Réponse")
+
+    with portal():
+        assert (morel.asked_of(wrong, dossier), morel.asked_of(right, dossier)) == ([], [])
+        his.goto(f"{desk.base}/documents/")
+        his.click("text=Canaricilline : tolérée")
+        his.click("dt:has-text('Version précédente') + dd a")
+        his.wait_for_selector("text=Ce document a été remplacé par une version plus récente")
+        assert his.locator(".alert-warning a:has-text('Canaricilline : tolérée')").count() == 1
+    assert row.history.filter(dossier_id=dossier.pk, state="done").exists()
+    assert len(desk.seen) == 7 and not any("anaricilline" in one for one in desk.seen)
     assert desk.troubles == []

@@ -2,14 +2,13 @@
 
 import datetime as dt
 import itertools
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from access.counter_request_forms import ACTS, COPY, LARGEST, Move, Record, possible
-from patients.models_requests import CARRIED_OUT
+from patients.models_requests import CARRIED_OUT, Request
 
 NOW = dt.datetime(2027, 3, 10, 9, 30, tzinfo=dt.UTC)  # half past ten in Paris
 ME = "counter:1"
@@ -23,6 +22,7 @@ FAMILY = AT_COUNTER | {
     "proof": "Acte de notoriété",
     "motive": "memory",
 }
+NO_DOCUMENT = "Seulement pour corriger ou supprimer un document."
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,11 @@ def paris(*when):
         ),
         *((AT_COUNTER | {"kind": kind, "said": "le nom"}, {}) for kind in ("rectification", "document", "contest")),
         *((AT_COUNTER | {"kind": kind}, {}) for kind in ("closure", "destruction", "reopening")),
+        *((BY_POST | {"kind": kind, "said": "x", "reference": "A"}, {}) for kind in ("rectification", "document")),
+        *(
+            (AT_COUNTER | {"kind": kind, "said": "x", "reference": "A"}, {"reference": [NO_DOCUMENT]})
+            for kind in ("copy", "closure", "contest")
+        ),
         *(
             (FAMILY | {name: ""}, {name: ["Nécessaire pour la demande d'un proche (article L1110-4)."]})
             for name in ("requester", "address", "quality", "proof", "motive")
@@ -180,10 +185,7 @@ def test_a_letter_is_typed_on_several_lines_and_a_scan_is_of_three_kinds():
 
 
 def row(state, owner=ME, extended=False, kind="rectification"):
-    running = state in ("received", "in_progress", "incomplete", "accepted")
-    return SimpleNamespace(
-        kind=kind, state=state, owner=owner, extended_at=NOW if extended else None, is_running=running
-    )
+    return Request(kind=kind, state=state, owner=owner, extended_at=NOW if extended else None)
 
 
 TABLE = [  # state, followed by me, extended already, what may be done
