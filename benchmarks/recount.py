@@ -109,7 +109,8 @@ def main(count: int) -> None:
     cells = statistics.recount()
     took = time.perf_counter() - began
     opened = sum(Statistic.objects.filter(measure="opened", dimension="all").values_list("count", flat=True))
-    print(f"  all counted again in {took:.1f} s: {cells:,} figures, {opened:,} dossiers opened")
+    may = Statistic.objects.get(measure="eligible", dimension="all").count
+    print(f"  all counted again in {took:.1f} s: {cells:,} figures, {opened:,} dossiers opened, {may:,} who may")
     began = time.perf_counter()
     told = list(statistics.published("opened", "department"))
     print(f"  one table of months read in {time.perf_counter() - began:.2f} s: {len(told):,} figures")

@@ -14,6 +14,7 @@ Nobody who reads every table that is published finds a group that has 1 to 10 pe
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import Q
@@ -160,7 +161,7 @@ def recount(
     told = told_before()
     since = since or told or dt.date(2000, 1, 1)
     today = timezone.localdate()
-    asked = {
+    asked: dict[str, Any] = {
         "since": timezone.make_aware(dt.datetime.combine(since, dt.time())),
         "today": today,
         "month": today.replace(day=1),
