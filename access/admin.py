@@ -17,10 +17,10 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
+from access.admin_kept import Kept, ReadOnly
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients import terms
 from patients.models import Caisse, OpeningRule, Regime
@@ -37,26 +37,6 @@ def is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class Kept(ModelAdmin):
-    """Rows that are never deleted, and changed one by one."""
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_actions(self, request):
-        return {}
-
-
-class ReadOnly(Kept):
-    """Rows that a command loads."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 class Reasoned(forms.ModelForm):
@@ -112,7 +92,9 @@ class OpeningRuleAdmin(Recorded):
 
 @admin.register(CaisseGroupGrant)
 class CaisseGroupGrantAdmin(Recorded):
-    list_display = ["group_name", "fund"]
+    """One that ended is given again by emptying its end: the history keeps both."""
+
+    list_display = ["group_name", "fund", "ended_at"]
 
     @admin.display(description="Groupe", ordering="group__name")
     def group_name(self, one):

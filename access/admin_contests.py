@@ -4,10 +4,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from access import contests, words
+from access.admin_kept import Kept
 from access.models import Contest, User
+from audit.trail import ActorKind
 
 
 class ContestForm(forms.ModelForm):
@@ -35,24 +38,18 @@ class Late(admin.SimpleListFilter):
 
 
 @admin.register(Contest)
-class ContestAdmin(ModelAdmin):
+class ContestAdmin(Kept):
     """Rows that the holder makes. Owner and answer are given here; an answer given is read only."""
 
     form = ContestForm
     list_display = ["asked_at", "due_at", "state", "owner", "answered_at"]
     list_filter = [Late, ("answered_at", admin.EmptyFieldListFilter)]
     ordering = ["answered_at", "due_at"]
-    fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "owner", "answer", "answered_at"]
-    readonly_fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "answered_at"]
+    fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "owner", "answer", "answered_at", "past"]
+    readonly_fields = ["actor", "act", "at", "reason", "asked_at", "due_at", "state", "answered_at", "past"]
 
     def has_add_permission(self, request):
         return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_actions(self, request):
-        return {}
 
     def get_readonly_fields(self, request, obj=None):
         given = ["owner", "answer"] if obj is not None and obj.answered_at else []
@@ -95,3 +92,20 @@ class ContestAdmin(ModelAdmin):
     def at(self, row):
         trace = contests.subject_of(row)
         return trace.at if trace else None
+
+    @admin.display(description="historique")
+    def past(self, row):
+        """Who took it, who answered, when; here, for simple-history's own page would look through every dossier."""
+        rows = row.history.filter(dossier_id=row.dossier_id).order_by("history_date", "history_id")
+        lines = ((timezone.localtime(one.history_date), self._said(one), self._who(one)) for one in rows)
+        return format_html_join(
+            mark_safe("<br>"), "{} : {}, par {}", ((f"{at:%d/%m/%Y %H:%M}", *rest) for at, *rest in lines)
+        )
+
+    def _said(self, past):
+        return past.history_change_reason or "contesté"
+
+    def _who(self, past):
+        kind, _, name = (past.history_user_id or ":").partition(":")
+        user = User.objects.filter(pk=name).first() if kind == ActorKind.OPERATOR else None
+        return str(user) if user else "la personne"

@@ -5,14 +5,14 @@ import datetime as dt
 from django.conf import settings
 from django.contrib import admin
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from access import attestations
+from access.admin_kept import ReadOnly
 from access.models import EmergencyAccess
 
 
 @admin.register(EmergencyAccess)
-class EmergencyAccessAdmin(ModelAdmin):
+class EmergencyAccessAdmin(ReadOnly):
     """The database role of this process cannot read the reason nor the attestation: they are never asked for."""
 
     list_display = ["since", "professional", "which", "hours", "escalated_at"]
@@ -22,18 +22,6 @@ class EmergencyAccessAdmin(ModelAdmin):
 
     def get_queryset(self, request):
         return attestations.late(timezone.now()).select_related("user__professional")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_actions(self, request):
-        return {}
 
     # What is asked for across dossiers is asked by functions with a name (docs/adr/0002, R6): rendered here.
     def changelist_view(self, request, extra_context=None):

@@ -53,8 +53,11 @@ def answer(row: Contest, by: User, *, owner: User | None, text: str) -> None:
     if known.answered_at is not None:
         raise ValidationError("La réponse est déjà partie : elle ne se change plus.", code="answered")
     actor = by.actor(ActorKind.OPERATOR, means="backoffice")
+    if owner != known.owner:
+        known.reminded = None  # whoever takes it over is reminded in his turn
     known.owner, known.answer = owner, text.strip()
     known._history_user = actor  # type: ignore[attr-defined]
+    known._change_reason = "répondu" if known.answer else f"confié à {owner or 'personne'}"  # type: ignore[attr-defined]
     if known.answer:
         known.answered_at = timezone.now()
         trail.record(
@@ -65,7 +68,7 @@ def answer(row: Contest, by: User, *, owner: User | None, text: str) -> None:
             object_id=known.trace_id,
         )
         notices.tell(known.dossier_id, Notice.Kind.CONTEST_ANSWERED)
-    known.save(update_fields=["owner", "answer", "answered_at"])
+    known.save(update_fields=["owner", "answer", "answered_at", "reminded"])
 
 
 def state(row: Contest) -> str:

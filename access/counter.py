@@ -28,7 +28,7 @@ from access import counter_steps, recovery
 from access.models import CaisseGroupGrant, User
 from audit import limits, trail
 from audit.trail import Event
-from patients import consent_papers, dossiers, ins, online
+from patients import consent_papers, dossiers, ins, insi, numbers, online
 from patients.dossiers import Agreement, AlreadyThere
 from patients.models import Caisse, Channel, Dossier, InsuredPerson, Patient, identity_of
 
@@ -124,20 +124,6 @@ class Open(CounterForm):
         return data
 
 
-class Contact(CounterForm):
-    """Where the holder is reached. The identity is not here: it comes from the INS, and only from there."""
-
-    email = forms.EmailField(label="Adresse e-mail", required=False)
-    phone = forms.RegexField(
-        r"^\+?[0-9 .\-]{6,20}$", label="Téléphone", required=False, max_length=20, help_text="06 12 34 56 78"
-    )
-    address = forms.CharField(label="Adresse postale", required=False, max_length=300)
-    postal_code = forms.RegexField(r"^[0-9]{5}$", label="Code postal", required=False)
-    refuses_heirs = forms.BooleanField(
-        label="Elle s'oppose à l'accès de ses proches après son décès (article L1110-4)", required=False
-    )
-
-
 def agent_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
@@ -155,7 +141,9 @@ def page(view: View) -> View:
 
 def served(user: User) -> QuerySet[Caisse]:
     """The funds this agent's groups serve: guardian object permissions (`serve_caisse`)."""
-    grants = CaisseGroupGrant.objects.filter(group__in=user.groups.all(), permission__codename="serve_caisse")
+    grants = CaisseGroupGrant.rights.running().filter(
+        group__in=user.groups.all(), permission__codename="serve_caisse"
+    )
     return Caisse.objects.filter(pk__in=grants.values("content_object_id"))
 
 
@@ -237,6 +225,14 @@ def dossier_of(person: InsuredPerson) -> Dossier | None:
     return Dossier.objects.filter(pk=known).first() if known else None
 
 
+def provisional(person: InsuredPerson) -> Dossier | None:
+    """The dossier that this person has under a provisional number, whichever of the two she was found by."""
+    known = identity_of(bytes(person.pk)) or numbers.under_provisional_number(person)
+    patient = Patient.objects.select_related("dossier").filter(dossier_id=known).first() if known else None
+    fits = patient is not None and patient.ins.is_provisional and patient.dossier.state != Dossier.State.DESTROYED
+    return patient.dossier if patient is not None and fits else None
+
+
 @page
 @require_safe
 def sheet(request: HttpRequest) -> HttpResponse:
@@ -244,12 +240,12 @@ def sheet(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     if person is None:
         return redirect("counter_find")
-    dossier = dossier_of(person)
+    dossier, waiting = dossier_of(person), provisional(person)
     with transaction.atomic(durable=True):
         trail.record(
             Event.SHEET_READ,
             by=agent_of(request).actor(),
-            dossier_id=dossier.pk if dossier else None,
+            dossier_id=getattr(dossier or waiting, "pk", None),
             object_kind="person",
         )
     today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
@@ -262,6 +258,8 @@ def sheet(request: HttpRequest) -> HttpResponse:
         number_end=person.ins.matricule[-5:],
         provisional=person.ins.is_provisional,
         dossier=dossier,
+        waiting=waiting,
+        may_attach=insi.service() is not None,
         accounts=recovery.accounts_of(dossier.pk) if dossier else [],
         days_left=(due - today).days if due else None,
         destroyed_on=due,
@@ -304,30 +302,6 @@ def _open(person: InsuredPerson, said: dict[str, Any], agent: User) -> None:
         dossier = dossiers.open_for(person, agreement=agreement, by=agent.actor(), **switches)
         if said["way"] == PAPER:
             consent_papers.keep(dossier.pk, dossier.opening_consent_id, said["scan"])
-
-
-@page
-@require_http_methods(["GET", "POST"])
-def contact(request: HttpRequest) -> HttpResponse:
-    """The contacts on the sheet of an open dossier. History keeps who changed what; the trace repeats no contact."""
-    person = person_of(request)
-    dossier = dossier_of(person) if person else None
-    if person is None or dossier is None or not dossier.is_open:
-        return redirect("counter_sheet" if person else "counter_find")
-    patient = Patient.objects.get(dossier=dossier)
-    initial = {name: getattr(patient, name) for name in dossiers.CONTACTS} | {"refuses_heirs": dossier.refuses_heirs}
-    form = Contact(request.POST or None, initial=initial)
-    by = agent_of(request).actor()
-    if request.method == "POST" and form.is_valid():
-        refuses = form.cleaned_data.pop("refuses_heirs")
-        with transaction.atomic():
-            opposed = dossiers.oppose_heirs(dossier.pk, refuses_heirs=refuses, by=by)
-            changed = dossiers.change_contacts(dossier.pk, form.cleaned_data, by=by)
-        messages.success(request, "C'est enregistré." if changed or opposed else "Rien n'a changé.")
-        return redirect("counter_sheet")
-    with transaction.atomic(durable=True):
-        trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
-    return show(request, "counter/contact.html", form=form, person=person, title="Modifier les coordonnées")
 
 
 def show(request: HttpRequest, template: str, **context: Any) -> HttpResponse:

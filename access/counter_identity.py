@@ -73,7 +73,7 @@ def newcomer(request: HttpRequest) -> HttpResponse:
             people = []
             form.add_error(None, "Le service d'identité ne répond pas : réessayez dans quelques minutes.")
         else:
-            _trace(request, len(people))
+            trace_search(request, len(people))
         if len(people) == 1 and (person := _registered(people[0], said)) is not None:
             request.session[SESSION_KEY] = bytes(person.pk).hex()
             return redirect("counter_sheet")
@@ -82,7 +82,7 @@ def newcomer(request: HttpRequest) -> HttpResponse:
     return show(request, "counter/newcomer.html", form=form, title="Nouvel arrivant")
 
 
-def _trace(request: HttpRequest, found: int) -> None:
+def trace_search(request: HttpRequest, found: int) -> None:
     with transaction.atomic(durable=True):
         trail.record(
             Event.IDENTITY_SEARCHED,

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from access.counter import CounterForm
 from access.counter_access import PAPERS
 from patients.models import Channel
-from patients.models_requests import CARRIED_OUT, STEPS, Kind, Motive, Quality, Refusal, Request, State
+from patients.models_requests import STEPS, Kind, Motive, Quality, Refusal, Request, State
 
 LARGEST = 5 * 1024 * 1024  # bytes of a scan
 SIGNATURES = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png"}
@@ -139,7 +139,6 @@ LEADS_TO = {
     LACK: State.INCOMPLETE,
     ACCEPT: State.ACCEPTED,
     REFUSE: State.REFUSED,
-    FINISH: State.DONE,
     CANCEL: State.CANCELLED,
 }
 
@@ -149,8 +148,7 @@ def possible(row: Request, owner: str) -> list[str]:
     found = [TAKE] if row.is_running and row.owner != owner else []
     found += [COMPLETE] if row.state == State.INCOMPLETE else []
     found += [act for act, state in LEADS_TO.items() if state in STEPS[row.state]]
-    if row.kind in CARRIED_OUT:
-        found = [act for act in found if act != FINISH]
+    found += [FINISH] if row.ends_by_hand else []
     if row.state in (State.IN_PROGRESS, State.INCOMPLETE) and row.extended_at is None:
         found.append(EXTEND)
     return [act for act in ACTS if act in found]

@@ -4,6 +4,7 @@ An agent reads of a request what is administrative: neither the title of the doc
 came, once it is sealed. Reading a sheet leaves a trace.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -149,23 +150,17 @@ def show_one(request: HttpRequest, identifier: str) -> HttpResponse:
 
 def _move(row: Request, agent: User, said: dict[str, Any]) -> None:
     one, by, words = (row.dossier_id, row.pk), agent.actor(), said["words"]
-    match said["act"]:
-        case act if act == TAKE:
-            requests.take(*one, by=by)
-        case act if act == LACK:
-            requests.lack(*one, words, by=by)
-        case act if act == COMPLETE:
-            requests.complete(*one, by=by)
-        case act if act == EXTEND:
-            requests.extend(*one, words, by=by)
-        case act if act == ACCEPT:
-            requests.accept(*one, words, by=by)
-        case act if act == REFUSE:
-            requests.refuse(*one, said["ground"], words, by=by)
-        case act if act == FINISH:
-            requests.finish(*one, by=by)
-        case act if act == CANCEL:
-            requests.cancel(*one, by=by)
+    acts: dict[str, Callable[[], object]] = {
+        TAKE: lambda: requests.take(*one, by=by),
+        LACK: lambda: requests.lack(*one, words, by=by),
+        COMPLETE: lambda: requests.complete(*one, by=by),
+        EXTEND: lambda: requests.extend(*one, words, by=by),
+        ACCEPT: lambda: requests.accept(*one, words, by=by),
+        REFUSE: lambda: requests.refuse(*one, said["ground"], words, by=by),
+        FINISH: lambda: requests.finish(*one, by=by),
+        CANCEL: lambda: requests.cancel(*one, by=by),
+    }
+    acts[said["act"]]()
 
 
 def _past(row: Request) -> list[dict[str, Any]]:
@@ -193,6 +188,7 @@ WHAT = {
     "extended": "délai prolongé",
     "accepted": "acceptée",
     "refused": "refusée",
+    "prepared": "copie prête",
     "done": "faite",
     "cancelled": "annulée",
 }

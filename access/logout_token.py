@@ -31,7 +31,7 @@ def accept(token: str) -> None:
     try:
         ended_sessions.end(jti=claims["jti"], sub=claims.get("sub", ""), sid=claims.get("sid", ""), at=at)
     except IntegrityError as error:
-        raise Invalid("jti") from error
+        raise Invalid from error
 
 
 def _verified(token: str) -> dict[str, Any]:
@@ -45,29 +45,28 @@ def _verified(token: str) -> dict[str, Any]:
         events={"essential": True},
     )
     if not settings.PSC_CLIENT_ID or not 0 < len(token) <= LONGEST:
-        raise Invalid("token")
+        raise Invalid
     try:
         found = identity.signed(token)
         registry.validate(found.claims)
     except (JoseError, ValueError) as error:
-        raise Invalid("token") from error
+        raise Invalid from error
     claims = dict(found.claims)
-    if problem := _problem(found.header, claims):
-        raise Invalid(problem)
+    if not _is_logout_token(found.header, claims):
+        raise Invalid
     return claims
 
 
-def _problem(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    """What makes a signed token no logout token: the name of the claim, or nothing."""
+def _is_logout_token(header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """What the signature and the registry of claims do not say."""
     names = [claims[name] for name in ("jti", "sub", "sid") if name in claims]
-    if str(header.get("typ", "jwt")).lower() not in {"jwt", "logout+jwt"}:
-        return "typ"
-    if "nonce" in claims:  # an ID token carries one
-        return "nonce"
-    if not isinstance(claims["events"], dict) or not isinstance(claims["events"].get(EVENT), dict):
-        return "events"
-    if not ("sub" in claims or "sid" in claims) or not all(isinstance(n, str) and 0 < len(n) <= NAME for n in names):
-        return "sub"
-    if claims["aud"] not in (settings.PSC_CLIENT_ID, [settings.PSC_CLIENT_ID]):
-        return "aud"
-    return "" if abs(time.time() - claims["iat"]) <= FRESH_SECONDS else "iat"
+    return (
+        str(header.get("typ", "jwt")).lower() in {"jwt", "logout+jwt"}
+        and "nonce" not in claims  # an ID token carries one
+        and isinstance(claims["events"], dict)
+        and isinstance(claims["events"].get(EVENT), dict)
+        and ("sub" in claims or "sid" in claims)
+        and all(isinstance(name, str) and 0 < len(name) <= NAME for name in names)
+        and claims["aud"] in (settings.PSC_CLIENT_ID, [settings.PSC_CLIENT_ID])
+        and abs(time.time() - claims["iat"]) <= FRESH_SECONDS
+    )

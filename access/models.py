@@ -491,6 +491,7 @@ class Contest(DossierScoped):
     )
     answer = models.TextField("réponse", blank=True)
     answered_at = models.DateTimeField("répondu le", null=True, blank=True)
+    reminded = models.SmallIntegerField("rappel envoyé à J moins", null=True, blank=True, editable=False)
 
     history = history()
 
@@ -508,12 +509,19 @@ class Contest(DossierScoped):
         return self.answered_at is None and self.due_at < timezone.now()
 
 
+class CaisseGroupGrantQuerySet(models.QuerySet["CaisseGroupGrant"]):
+    def running(self) -> "CaisseGroupGrantQuerySet":
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=timezone.now()))
+
+
 class CaisseGroupGrant(GroupObjectPermissionBase):
     """Which counter group serves which fund (`serve_caisse`): administrative, never medical."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     content_object = models.ForeignKey(Caisse, models.CASCADE, related_name="group_grants")
+    ended_at = models.DateTimeField("fin", null=True, blank=True)  # nothing is deleted: a right ends
 
+    rights = CaisseGroupGrantQuerySet.as_manager()  # guardian keeps `objects`
     history = history()
 
     class Meta(GroupObjectPermissionBase.Meta):

@@ -283,7 +283,8 @@ def _exists(facts: Facts) -> Decision:
 def _record(facts: Facts) -> Decision:
     """He asked the holder, who said yes or no: his word is recorded, except by whom the holder blocked.
 
-    Never a structure's certificate: the act is a named person's (EX_0.3-1010).
+    Never a structure's certificate: the act is a named person's (EX_0.3-1010). Nor who reads nothing by his
+    profession: a secretary feeds, under the responsibility of the author she names (D20, EX_GEN-1320).
     """
     if (refusal := _never_reads(facts)) is not None:
         return refusal
@@ -291,7 +292,7 @@ def _record(facts: Facts) -> Decision:
         return _no(Ground.READS_ONLY)  # D7
     if facts.purpose is Purpose.SECRET:
         return _no(Ground.NOT_CONCERNED)  # EX_0.1-1100: a right given there would be read by the parents
-    return _yes(Ground.IDENTIFIED)
+    return _yes(Ground.IDENTIFIED) if facts.readable else _no(Ground.NOT_ENTITLED)
 
 
 def _break(facts: Facts) -> Decision:

@@ -6,6 +6,7 @@ address or the number themselves.
 
 from access.gate import Entry
 from audit.trail import Event
+from patients import dossiers
 from patients.models import Dossier, Patient
 
 CONTACTS = ("email", "phone")
@@ -14,7 +15,10 @@ EMERGENCY = ("allows_break_glass", "allows_regulation", "shows_masked_in_emergen
 
 def change_contacts(entry: Entry, patient: Patient, *, email: str, phone: str) -> bool:
     """Where the notices go. False, and nothing written but the trace of the visit, when nothing changed."""
+    former = patient.email
     changed = _change(entry, patient, {"email": email, "phone": phone})
+    if changed:
+        dossiers.tell_former(entry.dossier.pk, former)
     entry.trace(Event.CONTACT_CHANGED, detail={"setting": "contacts", "changed": changed})
     return bool(changed)
 

@@ -62,11 +62,11 @@ class _Description:
             answer.raise_for_status()
             found = answer.json()
         except (requests.RequestException, ValueError) as error:
-            raise Unavailable("discovery") from error
+            raise Unavailable from error
         if not isinstance(found, dict) or found.get("issuer") != settings.PSC_ISSUER:
-            raise Unavailable("issuer")
+            raise Unavailable
         if not all(_may_be_called(found.get(name)) for name in ENDPOINTS):
-            raise Unavailable("endpoints")
+            raise Unavailable
         return found
 
 
@@ -120,9 +120,9 @@ def finish(request: HttpRequest) -> tuple[Claims, str]:
         return identity.read_claims(user | told), token["id_token"]
     except requests.HTTPError as error:
         refused = error.response is not None and error.response.status_code < 500
-        raise (Refused("userinfo") if refused else Unavailable("answer")) from error
+        raise (Refused("userinfo") if refused else Unavailable) from error
     except OSError as error:  # requests' own errors among them
-        raise Unavailable("connection") from error
+        raise Unavailable from error
     except AuthenticationFailed as error:
         raise Refused("claims") from error
     except (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError) as error:

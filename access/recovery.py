@@ -81,7 +81,7 @@ def addressee(user: User) -> InsuredPerson | None:
     """The insured person of the register who holds a dossier with this account."""
     own = Representation.objects.running().filter(user=user, role=Representation.Role.HOLDER)
     known = IdentityIndex.objects.filter(dossier_id__in=own.values("dossier_id")).values("lookup")
-    return InsuredPerson.objects.filter(pk__in=known).first()
+    return InsuredPerson.objects.filter(pk__in=known).order_by("-loaded_at").first()  # by her latest number
 
 
 def confirm(user: User, code: str) -> bool:

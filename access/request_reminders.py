@@ -1,17 +1,23 @@
-"""Requests whose deadline comes near, or is past: who is reminded, when. A mail has receipt numbers and dates."""
+"""Requests and contested accesses whose deadline comes near, or is past: who is reminded, when.
+
+A mail has receipt numbers and dates. Both tables give the same lines (`due`): what is added to one list is in all.
+"""
 
 import datetime as dt
 import logging
 import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
+from django.utils import timezone
 
-from access.models import User
+from access.models import Contest, User
+from audit.trail import ActorKind
 from patients import deadlines
 from patients.models_requests import RUNNING, Kind, Request
 
@@ -24,8 +30,9 @@ MOST = 5000  # rows looked at
 
 @dataclass(frozen=True)
 class Due:
-    """A request not done whose deadline is near or past. `days` left, negative when late."""
+    """What is not done and whose deadline is near or past. `days` left, negative when late. `table`: where it is."""
 
+    table: type[Request] | type[Contest]
     dossier_id: uuid.UUID
     id: uuid.UUID
     number: str
@@ -48,12 +55,17 @@ class Due:
 
 def due(today: dt.date, within: int = BEFORE[0]) -> list[Due]:
     """The most urgent first, on every dossier."""
-    soon = today + dt.timedelta(days=within)
+    last = today + dt.timedelta(days=within)
+    return sorted([*_requests(last, today), *_contests(last, today)], key=lambda one: (one.due_on, one.number))
+
+
+def _requests(last: dt.date, today: dt.date) -> Iterator[Due]:
     rows = Request.objects.filter(state__in=RUNNING)
-    rows = rows.filter(Q(due_on__lte=soon) | Q(kind=Kind.DESTRUCTION, due_on__lte=soon + REFLECTION))
+    rows = rows.filter(Q(due_on__lte=last) | Q(kind=Kind.DESTRUCTION, due_on__lte=last + REFLECTION))
     rows = rows.defer("said", "answer", "missing", "address", "extension").order_by("due_on", "asked_at")
-    return [
-        Due(
+    for row in (one for one in rows[:MOST] if one.answer_by <= last):
+        yield Due(
+            Request,
             row.dossier_id,
             row.pk,
             row.on_paper,
@@ -65,9 +77,27 @@ def due(today: dt.date, within: int = BEFORE[0]) -> list[Due]:
             row.owner_name,
             row.reminded,
         )
-        for row in rows[:MOST]
-        if row.answer_by <= soon
-    ]
+
+
+def _contests(last: dt.date, today: dt.date) -> Iterator[Due]:
+    """Answered by an operator, within a month as the others (RGPD, article 12.3)."""
+    end = timezone.make_aware(dt.datetime.combine(last + dt.timedelta(days=1), dt.time.min))
+    rows = Contest.objects.filter(answered_at=None, due_at__lt=end).order_by("due_at", "asked_at")
+    for row in rows.defer("reason", "answer").select_related("owner")[:MOST]:
+        due_on = timezone.localdate(row.due_at)
+        yield Due(
+            Contest,
+            row.dossier_id,
+            row.pk,
+            f"accès {row}",
+            "Contestation d'un accès",
+            "en cours d'examen" if row.owner else "reçue",
+            due_on,
+            (due_on - today).days,
+            row.owner.actor(ActorKind.OPERATOR).reference if row.owner else "",
+            str(row.owner or ""),
+            row.reminded,
+        )
 
 
 def letters(today: dt.date) -> dict[str, list[Due]]:
@@ -98,8 +128,8 @@ def remind(today: dt.date) -> int:
             continue
         told |= {one.id: one for one in some}
     for one in told.values():
-        rows = Request.objects.filter(dossier_id=one.dossier_id, pk=one.id)
-        rows.update(reminded=one.step)  # no act on the request: its history says nothing of it
+        rows: QuerySet[Request] | QuerySet[Contest] = one.table.objects.filter(dossier_id=one.dossier_id, pk=one.id)
+        rows.update(reminded=one.step)  # no act on it: its history says nothing of this
     late = sum(one.days < 0 for one in due(today))
     if late:
         log.warning("requests past their deadline: %s", late)

@@ -21,7 +21,7 @@ def callers(professional: Professional, purpose: Purpose = Purpose.CARE) -> list
 def _work(situation: Situation) -> WorkSituation:
     structure = situation.structure
     return WorkSituation(
-        name=structure.name if structure else "",
+        name="",  # no header names it
         profession=situation.profession,
         speciality=situation.speciality,
         structure_id=structure.identifier if structure else "",

@@ -96,6 +96,7 @@ ACTS: dict[str, Act] = {
     Event.TRAIL_READ: Act("consulté {page}", "consulter {page}"),
     Event.SHEET_READ: Act("consulté la fiche d'identité", "consulter la fiche d'identité"),
     Event.IDENTITY_SEARCHED: Act("recherché cette identité", "rechercher cette identité"),
+    Event.NUMBER_ATTACHED: Act("rattaché votre numéro définitif", "rattacher un numéro définitif"),
     Event.CONTACT_CHANGED: Act("changé {setting}", "changer {setting}"),
     Event.CONTACT_CODE_SENT: Act(
         "envoyé un code pour vérifier une adresse ou un téléphone", "vérifier une adresse ou un téléphone"

@@ -2,15 +2,14 @@
 
 A carrier is called in the transaction that marks the request done, once the time to think it over is past; it may be
 called again after a failure. Raising leaves the request « acceptée, à exécuter », for the next round. A kind without
-a carrier is carried out by a person, who says « C'est fait » on the sheet of the request.
+a carrier is carried out by a person, who says « C'est fait » on the sheet of the request; of the others she cannot
+say it (`patients.requests.finish`), and the database refuses it too.
 """
 
 import datetime as dt
 import logging
-from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 
 from archival import destruction, holds
@@ -23,7 +22,6 @@ from patients.models import Channel, Dossier, Notice
 from patients.models_requests import Kind, Request, State
 
 log = logging.getLogger(__name__)
-Carrier = Callable[[Request, Actor], None]
 WARNING = dt.timedelta(days=7)  # before an early destruction, once more
 
 
@@ -57,7 +55,7 @@ def reactivate(row: Request, by: Actor) -> None:
         reopen(row.dossier_id, agreement=agreement, by=by, decided_by=requests.decided_by(row))
 
 
-CARRIERS: dict[str, Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}
+CARRIERS: dict[str, requests.Carrier] = {Kind.CLOSURE: close, Kind.DESTRUCTION: destroy, Kind.REOPENING: reactivate}
 
 
 def ready(at: dt.datetime | None = None) -> list[Request]:
@@ -74,9 +72,8 @@ def carry_out(by: Actor = SYSTEM) -> tuple[int, int]:
     done = left = 0
     for row in ready(at):
         try:
-            with transaction.atomic():
-                requests.finish(row.dossier_id, row.pk, by=by)  # locks it, and refuses what moved meanwhile
-                CARRIERS[row.kind](row, by)
+            # It locks the request, and refuses what moved meanwhile.
+            requests.finish(row.dossier_id, row.pk, by=by, carrier=CARRIERS[row.kind])
             done += 1
         except Exception as error:  # noqa: BLE001 (one that fails, whatever the reason, keeps no other waiting)
             left += 1

@@ -8,8 +8,10 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,7 +23,7 @@ from archival.selection import Selection
 from audit import trail
 from audit.trail import SYSTEM, Event
 from documents import keys, sandbox, vault
-from patients import envelopes, notices
+from patients import envelopes, notices, requests
 from patients.models import Channel, Notice
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,16 @@ def _finish(row: Copy, chosen: Selection, digest: bytes, size: int, pages: int) 
         fresh.ready_at, fresh.expires_at = now, now + dt.timedelta(days=copies.DAYS)
         fresh.size, fresh.sha256, fresh.contains, fresh.left_out = size, digest, chosen.ids, chosen.left_out
         fresh.save()
+        if fresh.request_id is not None:
+            _told_ready(fresh)
         if fresh.kind == Copy.Kind.PAPER:
             envelopes.ready(row.dossier_id, row.pk, pages)
         if fresh.legal_id is None and fresh.channel != Channel.POST:  # the post brings the copy itself
             notices.tell(row.dossier_id, Notice.Kind.COPY_READY)
+
+
+def _told_ready(row: Copy) -> None:
+    """The request behind it may end now. Cancelled meanwhile, it stays so."""
+    assert row.request_id is not None
+    with suppress(ValidationError, requests.Gone):
+        requests.prepared(row.dossier_id, row.request_id, by=SYSTEM)

@@ -109,6 +109,7 @@ class Event(StrEnum):
     TRAIL_READ = "trail_read"
     SHEET_READ = "sheet_read"
     IDENTITY_SEARCHED = "identity_searched"
+    NUMBER_ATTACHED = "number_attached"
     CONTACT_CHANGED = "contact_changed"
     CONTACT_CODE_SENT = "contact_code_sent"
     EMERGENCY_CHANGED = "emergency_changed"

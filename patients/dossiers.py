@@ -14,6 +14,7 @@ from django.utils import timezone
 from audit import trail
 from audit.scoped import uuid7
 from audit.trail import Actor, Event
+from patients import numbers
 from patients.ins import Ins
 from patients.models import (
     Caisse,
@@ -102,6 +103,8 @@ def open_for(
     if agreement is None or not agreement.evidence:
         raise ValidationError("Sans consentement exprès de la personne, aucun dossier n'est ouvert.", code="consent")
     ins = person.ins
+    if waiting := numbers.under_provisional_number(person):
+        raise AlreadyThere(waiting)  # her number is attached to it, no second dossier opens
     try:
         with transaction.atomic():
             switches = {"allows_break_glass": allows_break_glass, "allows_regulation": allows_regulation}
@@ -169,29 +172,44 @@ def _create(
 CONTACTS = ("email", "phone", "address", "postal_code")
 
 
-def change_contacts(dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor, proven: str = "") -> list[str]:
+PROVEN = ("email", "phone")  # written by their proof alone: a code went there, and she read it out
+
+
+def change_contacts(
+    dossier_id: uuid.UUID, wanted: dict[str, str], *, by: Actor, proven: str = "", evidence: str = ""
+) -> list[str]:
     """Where the holder is reached, as she said it at the counter: the names of what changed, never the identity.
 
-    `proven`: the one she proved hers by a code; that is traced, even when nothing changes.
+    `proven`: the one she proved hers by a code; that is traced, even when nothing changes. `evidence`: the papers
+    seen, without which nothing else changes. The former e-mail is told, in the same transaction.
 
-    The trace says which contacts changed; their values stand in the history alone.
+    The trace says which contacts changed, and on what; their values stand in the history alone.
     """
+    if any(wanted.get(name) and name != proven for name in PROVEN) or not (proven or evidence):
+        raise ValidationError("Cette coordonnée n'est pas prouvée.", code="unproven")
     with transaction.atomic():
         if not locked(dossier_id).is_open:
             raise Dossier.DoesNotExist
         patient = Patient.objects.get(dossier_id=dossier_id)
+        former = patient.email
         changed = [name for name in CONTACTS if name in wanted and getattr(patient, name) != wanted[name]]
         for name in changed:
             setattr(patient, name, wanted[name])
         if changed:
-            patient._history_user = by  # type: ignore[attr-defined]
+            patient._history_user, patient._change_reason = by, evidence or f"{proven} : code lu"  # type: ignore[attr-defined]
             patient.save(update_fields=changed)
+            tell_former(dossier_id, former)
         if changed or proven:
             detail: dict[str, object] = {"setting": "contacts", "changed": changed}
-            if proven:
-                detail["proven"] = proven
+            detail |= {name: said for name, said in (("proven", proven), ("evidence", evidence)) if said}
             trail.record(Event.CONTACT_CHANGED, by=by, dossier_id=dossier_id, detail=detail)
     return changed
+
+
+def tell_former(dossier_id: uuid.UUID, email: str) -> None:
+    """To the address known before a change of contacts: whoever changed them would not receive it otherwise."""
+    if email:
+        Notice.objects.create(dossier_id=dossier_id, kind=Notice.Kind.CONTACTS_CHANGED, email=email)
 
 
 def oppose_heirs(dossier_id: uuid.UUID, *, refuses_heirs: bool, by: Actor) -> bool:

@@ -1,7 +1,8 @@
 """The INS service (téléservice INSi): who is this, by traits? One door, so that each deployer plugs his own client.
 
 Answers 00, 01, 02 of the service: found, nobody, several (INS implementation guide). Only an identity found is used.
-A newcomer has a provisional number (NIA) until the NIR is given: he opens with it (S12, article R1111-31).
+A newcomer has a provisional number (NIA) until the NIR is given: he opens with it (S12, article R1111-31), then the
+NIR is attached (`patients.numbers`).
 """
 
 import csv
@@ -30,8 +31,11 @@ class Traits:
 
 @dataclass(frozen=True)
 class Identity:
+    """`former`: the numbers that this one replaces, as the service's own history of the INS gives them."""
+
     ins: Ins
     traits: Traits
+    former: tuple[Ins, ...] = ()
 
 
 class Unavailable(Exception):
@@ -64,7 +68,8 @@ class Demonstration:
 def _identity(row: dict[str, str]) -> Identity:
     born = dt.date.fromisoformat(row["birth_date"])
     traits = Traits(row["birth_family"], row["given_names"], born, row["sex"], row["birthplace"])
-    return Identity(Ins(row["number"], OID_TEST), traits)
+    former = tuple(Ins(number, OID_TEST) for number in row["former"].split())
+    return Identity(Ins(row["number"], OID_TEST), traits, former)
 
 
 def _same(one: Traits, other: Traits) -> bool:

@@ -366,6 +366,7 @@ class Notice(DossierScoped):
         REQUEST_ANSWERED = "request_answered", "Une réponse à votre demande"
         REQUEST_DONE = "request_done", "Ce que vous aviez demandé est fait"
         PASSWORD_RESET = "password_reset", "Le mot de passe de votre espace a été refait"
+        CONTACTS_CHANGED = "contacts_changed", "Vos coordonnées ont été changées"
         ACCESS_CODE = "access_code", "Un code pour retrouver l'accès à votre espace a été donné"
         COPY_READY = "copy_ready", "La copie de votre dossier est prête"
         DOSSIER_CLOSED = "dossier_closed", "Votre dossier médical partagé est fermé"

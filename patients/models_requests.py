@@ -46,12 +46,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     State.DONE: (),
     State.CANCELLED: (),
 }
-# By `archival.carry_out`, and by nobody's word: an agent does not say that they are done.
-CARRIED_OUT = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)
 UNANSWERED = (State.RECEIVED, State.IN_PROGRESS, State.INCOMPLETE)
 RUNNING = (*UNANSWERED, State.ACCEPTED)
 ANSWERED = (State.ACCEPTED, State.REFUSED, State.DONE)
 ONE_AT_A_TIME = (Kind.COPY, Kind.CLOSURE, Kind.DESTRUCTION)
+# What the service carries out itself (`archival.carry_out`): nobody says of it « C'est fait ».
+CARRIED_OUT = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)
+# What ends with a copy handed over or posted: not done before the copy is there.
+COPIED = (Kind.COPY, Kind.HEIRS)
 
 
 class Quality(models.TextChoices):
@@ -121,6 +123,7 @@ class Request(DossierScoped):
     refusal = models.CharField("motif du refus", max_length=20, choices=Refusal, blank=True)
     answer = models.TextField("réponse", blank=True)
     decided_at = models.DateTimeField("répondu le", null=True, blank=True)
+    prepared_at = models.DateTimeField("copie prête le", null=True, blank=True)
     done_at = models.DateTimeField("faite le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
     # Drawn and told when a destruction is accepted: what it names is all that will remain (docs/destruction.md).
@@ -176,6 +179,11 @@ class Request(DossierScoped):
                 condition=~Q(kind=Kind.DESTRUCTION, state=State.ACCEPTED)
                 | Q(not_before__gte=F("decided_at") + dt.timedelta(days=30)),
                 violation_error_message="Une destruction attend trente jours depuis qu'elle est acceptée.",
+            ),
+            models.CheckConstraint(
+                name="request_done_with_its_copy",
+                condition=~Q(kind__in=COPIED, state=State.DONE) | Q(prepared_at__isnull=False),
+                violation_error_message="La copie demandée n'est pas encore faite.",
             ),
             models.CheckConstraint(
                 name="request_cancelled_is_dated",
@@ -234,6 +242,16 @@ class Request(DossierScoped):
     @property
     def is_running(self) -> bool:
         return self.state in RUNNING
+
+    @property
+    def ends_by_hand(self) -> bool:
+        """Accepted, and a member of the staff may say that it is done."""
+        waits = self.kind in CARRIED_OUT or (self.kind in COPIED and self.prepared_at is None)
+        return self.state == State.ACCEPTED and not waits
+
+    @property
+    def ends_by_itself(self) -> bool:
+        return self.state == State.ACCEPTED and self.kind in CARRIED_OUT
 
     @property
     def is_late(self) -> bool:

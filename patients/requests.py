@@ -6,7 +6,7 @@ No view writes a request's state: the steps below do, the database refuses any o
 import datetime as dt
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,17 @@ from audit import trail
 from audit.trail import Actor, ActorKind, Event
 from patients import codes, deadlines, dossiers, notices
 from patients.models import Channel, Dossier, Notice, Patient
-from patients.models_requests import ONE_AT_A_TIME, RUNNING, STEPS, Kind, Refusal, Request, State
+from patients.models_requests import (
+    CARRIED_OUT,
+    COPIED,
+    ONE_AT_A_TIME,
+    RUNNING,
+    STEPS,
+    Kind,
+    Refusal,
+    Request,
+    State,
+)
 
 ONLY_OPERATOR = "Ce dossier a été fermé par l'exploitant, preuve à l'appui : lui seul en décide."
 WHOLE = (Kind.CLOSURE, Kind.DESTRUCTION, Kind.REOPENING)  # it is about the whole dossier
@@ -214,17 +224,40 @@ def refuse(dossier_id: uuid.UUID, request_id: uuid.UUID, ground: str, answer: st
     return row
 
 
-def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
-    """What was accepted is done; not before the time to think it over is past.
+Carrier = Callable[[Request, Actor], None]
 
+
+def finish(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor, carrier: Carrier | None = None) -> Request:
+    """What was accepted is done; not before the time to think it over is past, nor before it is so.
+
+    `carrier` does it, in the same transaction: what the service carries out is done by nothing else, whoever says so.
     A destruction begins here, and is told once it is done (`archival.destruction`).
     """
     begins = of(dossier_id, request_id).kind == Kind.DESTRUCTION
-    with _step(dossier_id, request_id, State.DONE, by, "done", None if begins else Notice.Kind.REQUEST_DONE) as row:
-        if timezone.now() < row.not_before:
-            day = timezone.localtime(row.not_before)
-            raise ValidationError(f"Délai de réflexion : rien avant le {day:%d/%m/%Y à %H:%M}.", code="early")
-        row.done_at = timezone.now()
+    notice = None if begins else Notice.Kind.REQUEST_DONE
+    with transaction.atomic():
+        with _step(dossier_id, request_id, State.DONE, by, "done", notice) as row:
+            _check_done(row, carried=carrier is not None)
+            row.done_at = timezone.now()
+        if carrier is not None:
+            carrier(row, by)
+    return row
+
+
+def _check_done(row: Request, *, carried: bool) -> None:
+    if row.kind in CARRIED_OUT and not carried:
+        raise ValidationError("Le service l'exécute lui-même : elle sera faite à ce moment-là.", code="carried")
+    if row.kind in COPIED and row.prepared_at is None:
+        raise ValidationError("La copie demandée n'est pas encore faite.", code="copy")
+    if timezone.now() < row.not_before:
+        day = timezone.localtime(row.not_before)
+        raise ValidationError(f"Délai de réflexion : rien avant le {day:%d/%m/%Y à %H:%M}.", code="early")
+
+
+def prepared(dossier_id: uuid.UUID, request_id: uuid.UUID, *, by: Actor) -> Request:
+    """The copy that was asked for is ready: it can be handed over or posted."""
+    with _step(dossier_id, request_id, None, by, "prepared", None) as row:
+        row.prepared_at = row.prepared_at or timezone.now()
     return row
 
 

@@ -11,6 +11,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.db import connections, transaction
 from django.db.backends.signals import connection_created
+from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from access import demo_issuer
@@ -19,6 +20,7 @@ from access.models import Professional, User
 from access.roles import grants_for
 from tests import factories
 from tests.browser import CHROMIUM
+from tests.emptied import empty
 from tests.one_dossier import guard
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -46,6 +48,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The test databases get the grants of production."""
+    TransactionTestCase._fixture_teardown = empty
     with django_db_blocker.unblock():
         for alias in ("default", "keys"):
             with connections[alias].cursor() as cursor:

@@ -42,7 +42,8 @@ ACROSS = {
     "access/request_queue.py:_contests": "the operators' list of work: an index holds those not answered",
     "access/request_queue.py:_viewed": "the counter's list of work, whatever the dossier: an index holds what runs",
     "access/request_queue.py:by_number": "a request by the number of its receipt: an index by number",
-    "access/request_reminders.py:due": "deadlines that come near: an index holds what runs",
+    "access/request_reminders.py:_contests": "deadlines that come near: an index holds those not answered",
+    "access/request_reminders.py:_requests": "deadlines that come near: an index holds what runs",
     "archival/carry_out.py:ready": "what was accepted and waits to be done: the same index; each is then locked",
     "archival/carry_out.py:warn_of_destruction": "accepted destructions of the coming week: the same index",
     "archival/management/commands/demo_ten_years.py:handle": "a person without dossier: in a demonstration alone",
@@ -80,6 +81,7 @@ ACROSS = {
     "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
     "documents/statistics.py:recount": "how many, whatever the dossier: counted once a night",
     "documents/sweep.py:sweep": "every night, every file against every row",
+    "patients/numbers.py:under_provisional_number": "the same person under a provisional number: an index by birth",
     "patients/notices.py:tell_who_came_of_age": "who came of age this week, whatever the dossier",
     "patients/tasks.py:send_notices": "the outbox, whatever the dossier; each row is then locked in its own",
 }

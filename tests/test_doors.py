@@ -245,6 +245,7 @@ guichet/acces/                login     login   login   login   login        302
 guichet/representants/        login     login   login   login   login        302/302 302/302
 guichet/carte/                login     login   login   login   login        405/302 405/302
 guichet/arrivant/             login     login   login   login   login        200/200 200/200
+guichet/numero/               login     login   login   login   login        302/302 302/302
 guichet/verifier/             login     login   login   login   login        302/302 302/302
 guichet/lettre/               login     login   login   login   login        302/302 302/302
 admin/                        login     login   login   login   login        200/200 200/200

@@ -303,6 +303,12 @@ RULES = [
         lambda f: f.purpose is Purpose.SECRET,
         Ground.NOT_CONCERNED,
     ),
+    no(
+        "3.6 a secretary, whose profession reads nothing, feeds and records nobody's word (D20)",
+        {Act.RECORD, Act.BREAK, Act.CLOSE},
+        lambda f: not f.readable,
+        Ground.NOT_ENTITLED,
+    ),
     yes("EX_0.3-1010 the holder's word is recorded", {Act.RECORD}, always, Ground.IDENTIFIED),
     no(
         "R1111-48 no glass where the holder opposed it",

@@ -11,6 +11,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_valu
 from django.test import Client
 from django.urls import reverse
 
+from access import addresses
 from access.models import Recovery, User
 from audit.models import Trace
 from tests import factories as make
@@ -252,3 +253,11 @@ def test_the_way_back_is_closed_when_another_account_has_the_old_address(browser
 def test_what_is_no_address_is_said(browser, holder):
     answer = ask(browser, "pas une adresse")
     assert (answer.status_code, answer.context["form"].has_error("email")) == (422, True)
+
+
+@pytest.mark.parametrize(("address", "taken"), [("SECOND@example.org", True), ("tiers@example.org", False)])
+def test_an_address_is_taken_wherever_an_account_has_it(holder, address, taken):
+    user = make.UserFactory(email="first@example.org")
+    EmailAddress.objects.create(user=user, email="second@example.org")
+    assert addresses.is_taken("First@example.org") is True
+    assert addresses.is_taken(address) is taken

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
+from access import problems
 from access.models import DossierGrant
 from audit.models import Trace
 from patients.models import Notice
@@ -144,7 +145,23 @@ def test_nothing_is_told_when_no_trace_can_be_written(api, dossier, doctor, monk
 
 
 def test_the_query_count_of_an_authorisation_read(api, dossier, doctor, django_assert_num_queries):
+    make.permit(dossier, doctor)
     client = api(doctor)
     client.get(url(dossier))
     with django_assert_num_queries(6):  # account, savepoint, facts, trace, until, release
         client.get(url(dossier))
+
+
+def test_a_refusal_says_what_to_do(api, dossier):
+    doctor = make.ProfessionalFactory()
+    make.forbid(dossier, doctor)
+    answer = api(doctor).put(f"/api/v1/dossiers/{dossier.pk.hex}/autorisation", {"consent": True}, format="json")
+    assert answer.json() == {
+        "detail": "Le titulaire vous a bloqué l'accès à son dossier. Lui seul peut lever ce blocage.",
+        "ground": "blocked",
+    }
+
+
+def test_every_ground_of_a_refusal_has_its_sentence_and_an_unknown_one_too():
+    assert all(problems.refusal(ground) == said for ground, said in problems.REFUSALS.items())
+    assert problems.refusal("x") == "L'accès est refusé."

@@ -137,6 +137,9 @@ def test_the_operator_answers_without_seeing_anything_medical(holder_client, cli
     )
     row.refresh_from_db()
     assert row.answered_at is not None
+    past = desk(client, operator, path)[1]
+    assert "contesté, par la personne" in past
+    assert "confié à Odile, par Odile" in past and "répondu, par Odile" in past
     assert Notice.objects.filter(dossier=dossier, kind="contest_answered").count() == 1
     trace = Trace.objects.about(dossier.pk).get(event="contest_answered")
     assert (trace.actor_kind, trace.actor_id) == ("operator", str(operator.pk))

@@ -5,13 +5,14 @@ import datetime as dt
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.test import override_settings
 from django.urls import clear_url_caches
 
 from access.models import CaisseGroupGrant, User
 from audit.models import Trace
 from patients import dossiers
-from patients.models import Dossier, OpeningRule, Patient
+from patients.models import Dossier, Notice, OpeningRule, Patient
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -113,42 +114,86 @@ def holder(client, agent):
     return Patient.objects.get()
 
 
-CONTACTS = {"email": "neuve@example.org", "phone": "06 12 34 56 78", "address": "3 rue Neuve", "postal_code": "69007"}
+CONTACTS = {"address": "3 rue Neuve", "postal_code": "69007"}
+SEEN = {"identity": "passeport", "home": "quittance de loyer", "checked": "on"}
+PAGE = "/guichet/coordonnees/"
 
 
-def test_contacts_change_and_the_identity_does_not(client, agent, holder):
-    page = client.get("/guichet/coordonnees/").content.decode()
-    assert holder.email in page
-    identity = {"birth_family": "AUTRE", "birth_date": "2000-01-01", "status": "provisoire", "sex": "M"}
-    assert client.post("/guichet/coordonnees/", CONTACTS | identity).headers["Location"] == "/guichet/personne/"
+def test_an_address_changes_on_papers_seen_and_nothing_else_does(client, agent, holder):
+    assert holder.email in client.get(PAGE).content.decode()
+    others = {"birth_family": "AUTRE", "birth_date": "2000-01-01", "status": "provisoire", "sex": "M"}
+    others |= {"email": "neuve@example.org", "phone": "06 12 34 56 78"}  # those are proven by a code
+    assert client.post(PAGE, CONTACTS | SEEN | others).headers["Location"] == "/guichet/personne/"
     patient = Patient.objects.get()
     assert {name: getattr(patient, name) for name in CONTACTS} == CONTACTS
-    assert [getattr(patient, name) for name in identity] == [getattr(holder, name) for name in identity]
-    assert patient.history.latest().history_user_id == f"counter:{agent.pk}"
-    assert patient.history.first().prev_record.email == holder.email
+    assert [getattr(patient, name) for name in others] == [getattr(holder, name) for name in others]
+    last = patient.history.latest()
+    assert (last.history_user_id, last.history_change_reason) == (
+        f"counter:{agent.pk}",
+        "passeport, quittance de loyer",
+    )
     trace = Trace.objects.get(event="contact_changed")
     assert (trace.dossier_id, trace.actor_kind, trace.actor_id) == (patient.dossier_id, "counter", str(agent.pk))
-    assert trace.detail == {"setting": "contacts", "changed": ["email", "phone", "address", "postal_code"]}
+    told = {"setting": "contacts", "changed": ["address", "postal_code"], "evidence": "passeport, quittance de loyer"}
+    assert trace.detail == told
+
+
+def test_her_opposition_to_those_near_to_her_is_written_on_her_paper_and_kept_by_another_change(
+    client, agent, holder
+):
+    known = {name: getattr(holder, name) for name in CONTACTS}
+    opposes = {"identity": "passeport", "checked": "on", "refuses_heirs": "on"}
+    assert client.post(PAGE, known | opposes | {"identity": ""}).status_code == 422
+    assert not Dossier.objects.get().refuses_heirs
+    client.post(PAGE, known | opposes)
+    assert (Dossier.objects.get().refuses_heirs, "checked" in client.get(PAGE).content.decode()) == (True, True)
+    trace = Trace.objects.get(event="emergency_changed")
+    assert (trace.actor_id, trace.detail) == (str(agent.pk), {"setting": "proches", "on": True})
+    assert not Trace.objects.filter(event="contact_changed").exists()
+    client.post(PAGE, known | opposes | {"refuses_heirs": ""})
+    assert not Dossier.objects.get().refuses_heirs
+
+
+def test_the_address_known_before_is_told_of_a_change(client, holder):
+    client.post(PAGE, CONTACTS | SEEN)
+    same = {name: getattr(Patient.objects.get(), name) for name in CONTACTS}
+    client.post(PAGE, same | SEEN | {"home": "", "no_email": "on"})
+    assert Patient.objects.get().email == ""
+    rows = Notice.objects.filter(dossier=holder.dossier_id, kind="contacts_changed")
+    assert list(rows.values_list("email", flat=True)) == [holder.email] * 2
+
+
+def test_an_e_mail_proven_in_place_of_another_is_told_to_the_other(holder, agent):
+    dossiers.change_contacts(holder.dossier_id, {"email": "neuve@example.org"}, by=agent.actor(), proven="email")
+    assert Notice.objects.get(dossier=holder.dossier_id, kind="contacts_changed").email == holder.email
+
+
+@pytest.mark.parametrize("wanted", [{"email": "neuve@example.org"}, {"phone": "06 12 34 56 78"}])
+def test_no_e_mail_and_no_telephone_is_written_on_papers(holder, agent, wanted):
+    for proof in ({}, {"evidence": "passeport"}, {"proven": "phone" if "email" in wanted else "email"}):
+        with pytest.raises(ValidationError):
+            dossiers.change_contacts(holder.dossier_id, wanted, by=agent.actor(), **proof)
+    assert Patient.objects.get().email == holder.email
 
 
 def test_contacts_sent_again_change_nothing(client, holder):
-    client.post("/guichet/coordonnees/", CONTACTS)
-    client.post("/guichet/coordonnees/", CONTACTS)
+    client.post(PAGE, CONTACTS | SEEN)
+    client.post(PAGE, CONTACTS | SEEN)
     assert Trace.objects.filter(event="contact_changed").count() == 1
 
 
-@pytest.mark.parametrize("wrong", [{"email": "neuve"}, {"phone": "appelez"}, {"postal_code": "690"}])
-def test_contacts_that_are_none_are_refused(client, holder, wrong):
-    assert client.post("/guichet/coordonnees/", CONTACTS | wrong).status_code == 422
-    assert Patient.objects.get().email == holder.email
+@pytest.mark.parametrize("wrong", [{"postal_code": "690"}, {"identity": ""}, {"home": ""}, {"checked": ""}])
+def test_contacts_that_are_none_or_without_their_papers_are_refused(client, holder, wrong):
+    assert client.post(PAGE, CONTACTS | SEEN | wrong).status_code == 422
+    assert Patient.objects.get().address == holder.address
 
 
 def test_no_contacts_without_a_person_found_nor_on_a_closed_dossier(client, agent, holder):
     dossiers.close(holder.dossier_id, closure="DEMANDE_TITULAIRE", by=agent.actor())
-    assert client.post("/guichet/coordonnees/", CONTACTS).headers["Location"] == "/guichet/personne/"
+    assert client.post(PAGE, CONTACTS | SEEN).headers["Location"] == "/guichet/personne/"
     client.get("/guichet/")
-    assert client.post("/guichet/coordonnees/", CONTACTS).headers["Location"] == "/guichet/"
-    assert Patient.objects.get().email == holder.email
+    assert client.post(PAGE, CONTACTS | SEEN).headers["Location"] == "/guichet/"
+    assert Patient.objects.get().address == holder.address
 
 
 def test_many_searches_in_a_minute_are_stopped(client, agent, time_machine):

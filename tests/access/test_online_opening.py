@@ -46,6 +46,38 @@ def test_from_the_number_to_the_first_page(client, person):
     assert {"opening_asked", "dossier_opened"} <= set(Trace.objects.values_list("event", flat=True))
 
 
+@pytest.mark.parametrize(("used", "family"), [("MARTIN", "Martin"), ("", "Lefèvre")])
+def test_the_account_is_the_holder_s_under_the_name_she_uses(client, person, used, family):
+    type(person).objects.update(used_family=used)
+    ask(client, person)
+    client.post("/ouvrir/code/", {"code": code()})
+    client.post("/ouvrir/accord/", AGREE | {"break_glass": "non", "regulation": "oui"})
+    dossier, row = Dossier.objects.get(), Representation.objects.get()
+    user = row.user
+    assert (user.email, user.kind, user.first_name, user.last_name) == (
+        "marie@example.org",
+        "person",
+        "Marie",
+        family,
+    )
+    assert user.check_password(AGREE["password"])
+    address = user.emailaddress_set.get()
+    assert (address.email, address.verified, address.primary) == ("marie@example.org", True, True)
+    assert (row.dossier, row.role, row.recorded_by, row.since) == (
+        dossier,
+        "holder",
+        f"holder:{user.pk}",
+        dossier.opened_at,
+    )
+    assert row.history.get().history_user_id == f"holder:{user.pk}"
+    assert (dossier.allows_break_glass, dossier.allows_regulation) == (False, True)
+    consent = dossier.consents.get()
+    assert (consent.given_by, consent.evidence, consent.channel) == ("holder", "case cochée en ligne", "web")
+    assert consent.collected_by == f"holder:{user.pk}"
+    assert OpeningRequest.objects.get().state == "done"
+    assert Trace.objects.get(event="dossier_opened").means == "e-mail"
+
+
 def test_the_link_of_the_mail_needs_a_click(client, person):
     ask(client, person)
     path = re.search(r"(/ouvrir/lien/\S+)", mail.outbox[-1].body)[1]

@@ -292,3 +292,10 @@ def test_a_carer_whose_rights_end_while_he_looks_is_out(dossier):
 def test_an_invitation_cancelled_before_its_mail_left_sends_none(dossier):
     tasks.send_invitation(str(dossier.pk), str(uuid7()))
     assert mail.outbox == []
+
+
+def test_who_represents_the_holder_by_law_is_told_on_the_page(holder_client, dossier):
+    guardian = make.holder_of(dossier, "guardian")
+    type(guardian).objects.filter(pk=guardian.pk).update(first_name="Solange", last_name="Tutrice")
+    page = holder_client(dossier).get("/aidants/").content.decode()
+    assert "Solange Tutrice" in page

@@ -5,7 +5,7 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from audit.models import Trace
-from patients.models import Dossier, Patient
+from patients.models import Dossier, Notice, Patient
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,7 @@ def test_contacts_change_with_history_and_a_trace_that_does_not_repeat_them(hold
     assert (patient.email, patient.phone) == ("nouveau@example.org", "06 12 34 56 78")
     assert patient.history.latest().history_user_id == f"holder:{make.holder_of(dossier).pk}"
     assert changes(dossier) == [{"setting": "contacts", "changed": ["email", "phone"]}]
+    assert Notice.objects.get(dossier=dossier, kind="contacts_changed").email == "antoine@example.org"
 
 
 @pytest.mark.parametrize("sent", [{"email": "nouveau"}, {"email": "a@b.fr", "phone": "appelez-moi"}])

@@ -93,19 +93,19 @@ def test_five_wrong_passwords_stop_that_account_from_any_address(holder, mailout
     time_machine.move_to("2026-11-23T12:00:00Z", tick=False)
     email = holder.email if email == "known" else email
     pages = [knock(email, ip=f"198.51.100.{number}").content.decode() for number in range(6)]
-    assert ["Trop de tentatives" in page for page in pages] == [False] * 5 + [True]
+    assert ["essais manqués" in page for page in pages] == [False] * 5 + [True]
     right = knock(email, entrance.PASSWORD, ip="203.0.113.9")
-    assert "Trop de tentatives" in right.content.decode()
+    assert "essais manqués" in right.content.decode()
     assert mailoutbox == []
     time_machine.shift(301)
-    assert "Trop de tentatives" not in knock(email, entrance.PASSWORD).content.decode()
+    assert "essais manqués" not in knock(email, entrance.PASSWORD).content.decode()
 
 
 def test_ten_wrong_passwords_a_minute_stop_an_address_whatever_the_account(holder, time_machine):
     time_machine.move_to("2026-11-23T12:00:00Z", tick=False)
     for number in range(10):
-        assert "Trop de tentatives" not in knock(f"personne{number}@example.org").content.decode()
-    assert "Trop de tentatives" in knock(holder.email, entrance.PASSWORD).content.decode()
+        assert "essais manqués" not in knock(f"personne{number}@example.org").content.decode()
+    assert "essais manqués" in knock(holder.email, entrance.PASSWORD).content.decode()
     elsewhere = knock(holder.email, entrance.PASSWORD, ip="203.0.113.9")
     assert elsewhere.headers["Location"] == reverse("account_confirm_login_code")
     time_machine.shift(61)

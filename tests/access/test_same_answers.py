@@ -68,7 +68,7 @@ def answer(monkeypatch, ask, *names):
     cookies = {name: (one["max-age"], one["path"], one["samesite"]) for name, one in said.cookies.items()}
     statements = [one["sql"].strip() for one in queries if "SAVEPOINT" not in one["sql"]]
     # A trace in a dossier takes its rank in the statement that writes it.
-    statements = ["INSERT INTO audit_trace" if one.startswith("WITH head AS") else one for one in statements]
+    statements = ["INSERT INTO audit_trace" if one.startswith("WITH known AS") else one for one in statements]
     writes = [one for one in statements if not one.startswith("SELECT")]
     return {
         "status": said.status_code,

@@ -64,6 +64,16 @@ def test_the_page_of_a_professional_found_by_name_offers_the_teams(holder_client
     )
 
 
+def test_a_carer_is_offered_no_team(client, dossier, team, doctor):
+    user = make.holder_of(dossier, "carer")
+    user.representations.update(rights=["authorise", "read"])
+    client.logout()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(reverse("professional", args=[doctor.pk]))
+    assert page.status_code == 200
+    assert reverse("team_member", args=[team.pk]) not in page.content.decode()
+
+
 def test_each_member_has_his_own_right_until_the_teams_end(holder_client, api, dossier, team, doctor, nurse):
     assert add(holder_client(dossier), team, doctor).status_code == 302
     assert bring(api, dossier, doctor, nurse).status_code == 201

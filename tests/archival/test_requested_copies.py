@@ -91,7 +91,8 @@ def test_a_letter_that_was_accepted_becomes_a_copy_to_post(ground, time_machine,
     assert (trace.actor_kind, trace.actor_id) == ("operator", str(operators["un@example.org"].pk))
     assert requested_copies.prepare() == (0, 0)  # who posted it says « C'est fait »
     request.refresh_from_db()
-    assert request.state == "accepted"
+    assert request.state == "accepted" and request.prepared_at is not None
+    assert requests.finish(dossier.pk, request.pk, by=AGENT).state == "done"
 
 
 def test_asked_online_it_waits_in_her_pages_and_the_request_is_done(ground, time_machine):

@@ -110,8 +110,8 @@ def test_each_bad_row_of_the_directory_is_told_with_its_reason(tmp_path):
     path = tmp_path / "directory.txt"
     path.write_text("\n".join(lines) + "\n")
     _, complained = load("load_professionals", path)
-    for said in ("nombre de colonnes", "mal formée", "sont nécessaires", "dépasse"):
-        assert said in complained
+    for number, said in enumerate(("nombre de colonnes", "mal formée", "sont nécessaires", "dépasse"), 2):
+        assert any(f"Ligne {number} " in line and said in line for line in complained.splitlines()), complained
 
 
 def test_a_directory_of_bad_rows_only_fails(tmp_path):

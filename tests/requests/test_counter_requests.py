@@ -7,22 +7,25 @@ import uuid
 import pikepdf
 import psycopg
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.template.loader import render_to_string
 from django.test import override_settings
 from django.urls import clear_url_caches
 from PIL import Image
 
+from access import counter_requests
 from access.counter_request_forms import possible
 from access.models import Contest
 from archival import carry_out, destruction
 from audit.models import Trace
+from audit.trail import SYSTEM
 from documents import papers
 from documents.vault import Unreadable
 from fhir import ids
 from patients import dossiers, request_letters, requests
-from patients.models import Channel, Notice
+from patients.models import Channel, Dossier, Notice
 from patients.models_requests import CARRIED_OUT, LetterKey, Request, RequestPaper
 from tests import factories as make
 from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
@@ -92,6 +95,13 @@ def test_a_closure_asked_at_the_counter_is_taken_accepted_carried_out_and_told(c
     assert kept == ["request_made", "request_handled", "request_answered", "request_handled"]
     states = row.history.filter(dossier_id=dossier.pk).values_list("state", flat=True)
     assert sorted(states) == ["accepted", "done", "in_progress", "received"]
+    past = [(one["state"], one["what"], one["who"]) for one in counter_requests._past(row)]
+    assert sorted(past) == [
+        ("acceptée, à exécuter", "acceptée", "Karim"),
+        ("en cours d'examen", "prise en charge", "Karim"),
+        ("faite", "faite", "le service"),
+        ("reçue", "enregistrée", "Karim"),
+    ]
 
 
 def test_a_copy_is_never_done_before_forty_eight_hours_and_is_due_in_eight_days(client, dossier, time_machine):
@@ -100,10 +110,57 @@ def test_a_copy_is_never_done_before_forty_eight_hours_and_is_due_in_eight_days(
     assert row.due_on == dt.date(2027, 3, 18)
     move(client, row, "prendre")
     move(client, row, "accepter", words="Elle vous sera remise au guichet.")
+    assert move(client, row, "faite").status_code == 422  # there is no copy yet
+    requests.prepared(dossier.pk, row.pk, by=SYSTEM)
     assert "Délai de réflexion" in move(client, row, "faite").content.decode()
     time_machine.move_to(NOON + dt.timedelta(hours=48), tick=False)
     client.force_login(make.User.objects.get(email="karim@cpam.example.org"), backend=BACKEND)
+    assert "prête depuis le 10 mars 2027" in client.get(address(row)).content.decode()
     assert move(client, row, "faite").status_code == 302
+
+
+@pytest.mark.parametrize("kind", ["closure", "destruction", "reopening"])
+def test_what_the_service_carries_out_nobody_says_done(client, dossier, agent, time_machine, monkeypatch, kind):  # noqa: F811
+    """On the page, by a forged post, by the action and in the database: the dossier stays as it is until it is so."""
+    monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)  # this machine's alone is frozen
+    if kind == "reopening":
+        dossiers.close(dossier.pk, closure="DEMANDE_TITULAIRE", by=agent.actor())
+    record(client, kind=kind)
+    row = Request.objects.get(dossier=dossier)
+    move(client, row, "prendre")
+    move(client, row, "accepter", words="Oui.")
+    row.refresh_from_db()
+    time_machine.move_to(row.not_before + dt.timedelta(minutes=1), tick=False)
+    client.force_login(agent, backend=BACKEND)
+    before = Dossier.objects.get(pk=dossier.pk).state
+    page = client.get(address(row)).content.decode()
+    assert "Par le service lui-même" in page and 'value="faite"' not in page
+    assert move(client, row, "faite").status_code == 422
+    with pytest.raises(ValidationError, match="lui-même"):
+        requests.finish(dossier.pk, row.pk, by=agent.actor())
+    with pytest.raises(IntegrityError, match="is not done"), transaction.atomic():
+        requests.finish(dossier.pk, row.pk, by=agent.actor(), carrier=lambda row, by: None)
+        connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
+    row.refresh_from_db()
+    assert (row.state, Dossier.objects.get(pk=dossier.pk).state) == ("accepted", before)
+    assert not Notice.objects.filter(dossier=dossier, kind="request_done").exists()
+    assert carry_out.carry_out() == (1, 0)
+    row.refresh_from_db()
+    done = {"closure": "closed", "destruction": "destroyed", "reopening": "open"}[kind]
+    assert (row.state, Dossier.objects.get(pk=dossier.pk).state) == ("done", done)
+
+
+def test_what_the_service_carries_out_has_a_carrier_each():
+    assert set(carry_out.CARRIERS) == set(CARRIED_OUT) == {"closure", "destruction", "reopening"}
+
+
+def test_the_database_knows_no_copy_done_before_it_is_made(dossier, agent):  # noqa: F811
+    asked = requests.Asked(kind="copy", channel="counter", requester="A", identity="passeport")
+    row = requests.ask(dossier.pk, asked, by=agent.actor())
+    requests.take(dossier.pk, row.pk, by=agent.actor())
+    requests.accept(dossier.pk, row.pk, "Oui.", by=agent.actor())
+    with pytest.raises(IntegrityError, match="request_done_with_its_copy"), transaction.atomic():
+        Request.objects.filter(dossier=dossier, pk=row.pk).update(state="done", done_at=NOON + dt.timedelta(days=9))
 
 
 def test_a_letter_counts_from_its_arrival_and_is_sealed_at_once_then_with_the_dossier_s_key(client, dossier):
@@ -283,7 +340,6 @@ def test_nobody_says_that_what_the_service_carries_out_is_done(kind):
     row = Request(kind=kind, state="accepted", owner="counter:1")
     assert "faite" not in possible(row, "counter:1")
     assert "faite" in possible(Request(kind="contest", state="accepted", owner="counter:1"), "counter:1")
-    assert set(carry_out.CARRIERS) == set(CARRIED_OUT)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from access import request_reminders
+from access import contests, request_reminders
+from access.models import Contest
 from patients import deadlines, requests, sealing
 from patients.models_requests import STEPS, Request, State
 from tests import factories as make
@@ -195,6 +196,50 @@ def test_reminders_go_once_a_step_to_the_owner_then_also_to_the_operator(agent, 
     karim, operator = ["karim@cpam.example.org"], ["exploitant@example.org"]
     expected = [("2027-03-25", karim), ("2027-03-29", karim), ("2027-03-31", karim)]
     assert told == [*expected, ("2027-04-02", operator), ("2027-04-02", karim)]
+
+
+def test_a_contested_access_is_reminded_and_late_as_a_request_is(agent, settings, time_machine):
+    settings.OPERATOR_EMAIL = "exploitant@example.org"
+    time_machine.move_to(dt.datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False)
+    ask(agent)  # due on 1 April
+    odile = make.UserFactory(kind="operator", is_staff=True, email="odile@example.org")
+    asked = dt.datetime(2027, 3, 1, 9, tzinfo=UTC)
+    row = Contest.objects.create(
+        dossier=make.DossierFactory(),
+        trace_id=make.uuid7(),
+        reason="Je ne connais pas ce médecin.",
+        asked_at=asked,
+        asked_by="holder:1",
+        due_at=asked + dt.timedelta(days=30),  # 31 March
+        owner=odile,
+    )
+    told = []
+    for day in range(20, 36):
+        today = dt.date(2027, 3, 1) + dt.timedelta(days=day)
+        for _ in range(2):
+            request_reminders.remind(today)
+        mails = [one for one in mail.outbox if "accès contesté le 01/03/2027" in one.body]
+        assert not any("médecin" in one.body or row.pk.hex in one.body for one in mails)
+        told += [(today.isoformat(), one.to[0]) for one in mails]
+        mail.outbox.clear()
+    expected = [("2027-03-24", "odile"), ("2027-03-28", "odile"), ("2027-03-30", "odile")]
+    expected += [("2027-04-01", "exploitant"), ("2027-04-01", "odile")]
+    assert told == [(day, f"{who}@example.org") for day, who in expected]
+    time_machine.move_to(dt.datetime(2027, 4, 1, 9, tzinfo=UTC), tick=False)
+    with pytest.raises(CommandError, match="1 demandes en retard"):  # the contest alone: the request has today left
+        call_command("requests_due", stdout=io.StringIO())
+    contests.answer(row, odile, owner=odile, text="C'était votre médecin traitant.")
+    assert [one.table for one in request_reminders.due(dt.date(2027, 4, 1))] == [Request]
+
+
+def test_who_takes_a_contest_over_is_reminded_in_his_turn(agent):
+    one, other = (make.UserFactory(kind="operator", is_staff=True) for _ in range(2))
+    past = dt.datetime(2027, 3, 1, 9, tzinfo=UTC)
+    row = Contest.objects.create(
+        dossier=make.DossierFactory(), trace_id=make.uuid7(), reason="x", due_at=past, owner=one, reminded=-1
+    )
+    contests.answer(row, one, owner=other, text="")
+    assert Contest.objects.get(dossier=row.dossier, pk=row.pk).reminded is None
 
 
 def test_a_destruction_is_recalled_before_its_thirty_days_no_more_fit_in_the_three_months(agent, time_machine):

@@ -112,6 +112,7 @@ WRONG = {
     "for the interface": {"aud": SECRET_API},
     "an ID token": {"events": None, "nonce": "n"},
     "a nonce besides": {"nonce": "n"},
+    "no events": {"events": None},
     "no event": {"events": {}},
     "another event": {"events": {"http://schemas.openid.net/event/autre": {}}},
     "an event without its object": {"events": {"http://schemas.openid.net/event/backchannel-logout": "x"}},

@@ -1,0 +1,40 @@
+"""The statements that give each database role its rights; what they allow is tests/access/test_counter_rights."""
+
+from access.counter_rights import RIGHTS
+from access.roles import grants_for
+
+
+def test_the_keys_are_the_portal_s_alone():
+    assert list(grants_for("keys", ["documents_datakey", "django_migrations"])) == [
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter",
+        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dmp_app, dmp_counter",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON documents_datakey TO dmp_app",
+    ]
+
+
+def test_the_trail_is_added_to_and_everything_else_is_the_portal_s():
+    tables = ["audit_trace", "audit_trace_2027_01", "audit_tracehead", "documents_document", "access_contest"]
+    columns = (
+        "id, dossier_id, at, event, allowed, ground, mode, actor_kind, actor_id, actor_name, profession, "
+        "structure_id, structure_name, means, on_behalf_of, object_kind, object_id, channel, request_id, ip, seq"
+    )
+    assert list(grants_for("default", tables)) == [
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter",
+        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dmp_app, dmp_counter",
+        'GRANT SELECT, INSERT, UPDATE, DELETE ON "audit_tracehead" TO dmp_app',
+        *(f'GRANT {right} ON "audit_tracehead" TO dmp_counter' for right in RIGHTS["audit_tracehead"]),
+        'GRANT SELECT, INSERT, UPDATE, DELETE ON "documents_document" TO dmp_app',
+        'GRANT SELECT, INSERT, UPDATE, DELETE ON "access_contest" TO dmp_app',
+        *(f'GRANT {right} ON "access_contest" TO dmp_counter' for right in RIGHTS["access_contest"]),
+        "GRANT SELECT, INSERT ON audit_trace TO dmp_app",
+        "GRANT INSERT ON audit_trace TO dmp_counter",
+        f"GRANT SELECT ({columns}) ON audit_trace TO dmp_counter",
+        "REVOKE EXECUTE ON FUNCTION audit_make_partition(date) FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION audit_make_partition(date) TO dmp_app",
+        "REVOKE EXECUTE ON FUNCTION audit_forget_dossier(uuid) FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION audit_forget_dossier(uuid) TO dmp_app",
+        "REVOKE EXECUTE ON FUNCTION archival_sample_again() FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION archival_sample_again() TO dmp_app",
+    ]
