@@ -77,7 +77,8 @@ def test_the_doors_are_real(ground, client, name):
     before = [actor.ask(door) for door in knocked]
     make.DocumentFactory(dossier=dossier, type_code="11502-2", family="biologie", title="Bilan du genou")
     after = [actor.ask(door) for door in knocked]
-    assert {status for answer in after for status, *_ in answer} <= {200, 302}
+    # 204: nobody asks for her agreement; 409: an open dossier is closed before it is destroyed.
+    assert {status for answer in after for status, *_ in answer} <= {200, 204, 302, 409}
     assert before != after
 
 
@@ -105,27 +106,31 @@ ELSEWHERE = {
     "activite/<uuid:trace_id>/contester/": "test_contests: of a trace that is not shown, as of one that is not",
     "profil/demandes/<uuid:request_id>/": "test_pages_requests",
     "profil/copies/<uuid:copy_id>/": "test_digital_copy: what is left out changes no byte",
-    "api/v1/dossiers/<dossier>/demandes/<demande>": "one's own question, which names no document",
+    "api/v1/dossiers/<str:dossier>/demandes/<str:demande>": "one's own question, which names no document",
+    "certificats/": "of what is destroyed",
 }
 
 
-def test_every_address_that_answers_a_reader_is_asked_in_the_worlds(ground, client, settings):
+def test_every_address_that_answers_a_reader_is_asked_in_the_worlds(ground, client):
     dossier = make.DossierFactory()
-    document = make.DocumentFactory(dossier=dossier, submission_set=worlds.lot_of(dossier, "à part"))
+    lot = worlds.lot_of(dossier, "à part")
+    lot.save()
+    document = make.DocumentFactory(dossier=dossier, submission_set=lot)
     asked = set()
-    for name in ("holder", "authorised"):
-        actor = worlds.actor(dossier, name, client)
+    readers = [worlds.actor(dossier, name, client) for name in ("holder", "authorised")]
+    for actor in readers:
         for door in [*worlds.doors(actor, dossier), *worlds.doors_of(actor, dossier, document)]:
             for _, path, *_ in door if isinstance(door[0], tuple) else (door,):
                 asked.add(resolve(path.partition("?")[0]).route)
-    found = {route for route in doors.routes("dmp.urls") if not route.startswith(tuple(ELSEWHERE))}
-    assert {route for route in found - asked if reads(route, client)} == {""} - asked
+    left = {route for route in doors.routes("dmp.urls") if not route.startswith(tuple(ELSEWHERE))} - asked
+    assert {route for route in left if any(reads(actor.client, route) for actor in readers)} == set()
 
 
-def reads(route: str, client: Any) -> bool:
-    """Whether GET is anything there: an address of what does not exist answers 404, an act 405."""
-    path = "/" + re.sub(r"<(?:uuid:)[^>]*>", str(uuid.UUID(int=1)), route)
-    return client.get(re.sub(r"<[^>]*>", "x", path).replace("^", "").replace("$", "")).status_code != 405
+def reads(client: Any, route: str) -> bool:
+    """Whether GET is anything there: an act alone answers 405; another's door 401, or « login »."""
+    path = "/" + re.sub(r"<uuid:[^>]*>", str(uuid.UUID(int=1)), route)
+    path = re.sub(r"<[^>]*>", uuid.UUID(int=1).hex, path).replace("^", "").replace("$", "")
+    return doors.said(client.get(path)) not in ("401", "405", "login")
 
 
 def compare(name: str, client: Any, visible: Any, hidden: Any, *, every: int) -> None:

@@ -37,7 +37,7 @@ READABLE = ["57833-6", "11502-2"]
 TITLES = ["Bilan du genou", "Compte rendu"]
 OTHERS = "899999999999"  # the author of what is not the actor's
 ANSWERS_OF_ITS_OWN = {"X-Request-Id"}
-OF_THE_REQUEST = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]+"')
+OF_THE_REQUEST = re.compile(rb'name="(csrfmiddlewaretoken|sending)" value="[^"]+"')
 
 # -- what may lie in a dossier ----------------------------------------------------------------------
 MASKS = st.sampled_from([(False, None), (True, None), (True, NOW + DAY), (True, NOW - DAY)])
@@ -360,6 +360,7 @@ def page_doors(doctor: Professional) -> list[tuple[Any, ...]]:
         ("get", "/documents/ajouter/"),
         *(("get", f"/profil/{page}/") for page in ("copies", "demandes", "urgences", "coordonnees", "accord")),
         ("get", "/profil/nouveaux-documents/"),
+        ("get", "/profil/apres-moi/"),
         ("get", "/profil/demandes/nouvelle/correction/"),
         *(("get", f"/profil/dossier/{page}/") for page in ("fermeture", "reactivation", "suppression")),
         ("get", f"/autorisations/{doctor.pk}/"),
