@@ -50,7 +50,8 @@ Stocks = dict[dt.date, dict[str, int]]
 def _stocks(dimension: Statistic.Dimension) -> Stocks:
     """By month and value, rounded; what comes to 0 as well, since somebody is there."""
     found: Stocks = {}
-    rows = Statistic.objects.filter(measure=Measure.ELIGIBLE, dimension=dimension, day__lt=statistics.told_before())
+    before = statistics.told_before() or dt.date.min
+    rows = Statistic.objects.filter(measure=Measure.ELIGIBLE, dimension=dimension, day__lt=before)
     for day, value, count in rows.values_list("day", "value", "count"):
         found.setdefault(day, {})[value] = statistics.rounded(count)
     return found

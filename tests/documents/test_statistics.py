@@ -182,5 +182,11 @@ def test_a_table_that_is_not_published_is_not_found(client, code_tables, name, a
     assert client.get(reverse(name), asked).status_code == 404
 
 
+@pytest.mark.parametrize("measure", Statistic.Measure)
+def test_before_the_first_count_every_table_is_empty(client, code_tables, measure):
+    assert "Aucun chiffre" in client.get(reverse("statistics"), {"mesure": measure}).content.decode()
+    assert client.get(reverse("statistics_json")).json()["figures"] == []
+
+
 def test_the_page_says_what_is_not_measured(client, code_tables):
     assert "Ce qui n'est pas mesuré" in client.get(reverse("statistics")).content.decode().replace("&#x27;", "'")
