@@ -249,7 +249,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
             object_kind="person",
         )
     today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
-    ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in OPENING_WAYS]
+    ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in dossiers.OPENING_WAYS]
     return show(
         request,
         "counter/sheet.html",
@@ -267,9 +267,6 @@ def sheet(request: HttpRequest) -> HttpResponse:
         ways=ways,
         rule=dossiers.may_open(person, Channel.COUNTER, today),
     )
-
-
-OPENING_WAYS = (Channel.COUNTER, Channel.WEB, Channel.PROFESSIONAL, Channel.PHARMACY)
 
 
 @page

@@ -3,8 +3,8 @@
     python benchmarks/recount.py [--dossiers 1000000]
 
 Needs the DMP_* settings the tests use (DMP_DATABASE_URL: a PostgreSQL whose role may create databases) and the
-development dependencies. Two databases of its own, taken away at the end. Beside the dossiers, a document for each
-and, for one in ten, a professional's reading.
+development dependencies. Two databases of its own, taken away at the end. Beside the dossiers, a document for each,
+a professional's reading for one in ten, and as many insured persons under rules of opening.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import ground
@@ -27,7 +28,8 @@ def make_dossiers(count: int) -> None:
 
     from audit import trail
     from audit.trail import Event
-    from patients.models import Caisse
+    from patients.dossiers import OPENING_WAYS
+    from patients.models import Caisse, OpeningRule
     from tests import factories as make
 
     original = make.DossierFactory()
@@ -38,8 +40,16 @@ def make_dossiers(count: int) -> None:
         dossier_id=original.pk,
         object_type="11502-2",
     )
+    insured = make.InsuredFactory()
     departments = [f"{number:02d}" for number in range(1, CAISSES) if number != 20]
     Caisse.objects.bulk_create(Caisse(code=f"B{one}", name=f"Caisse {one}", department=one) for one in departments)
+    OpeningRule.objects.bulk_create(
+        OpeningRule(
+            department=place, channel=channel, since="2016-01-01", adults_only=bool(place), allowed=bool(place)
+        )
+        for place in ("", *departments)
+        for channel in OPENING_WAYS
+    )
     codes = ", ".join(f"'B{one}'" for one in departments)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -62,10 +72,29 @@ def make_dossiers(count: int) -> None:
         ground.copy(
             cursor, "documents_document", "other", original.pk, **fresh, deposited_at=f"known.deposited_at {day}"
         )
+        register = {
+            "lookup": "uuid_send(other.id)",
+            "birth_date": "known.birth_date + mod(other.n, 12000)::int",
+            "postal_code": f"lpad((1 + mod(other.n, {len(departments)}))::text, 2, '0') || '000'",
+            "caisse_id": f"(ARRAY[{codes}])[1 + mod(other.n / 3, {len(departments)})]",
+        }
+        copy_insured(cursor, insured.pk, register)
         cursor.execute("DELETE FROM other WHERE mod(n, 10) <> 0")
         ground.copy(cursor, "audit_trace", "other", original.pk, id="gen_random_uuid()")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def copy_insured(cursor: Any, known: bytes, changed: dict[str, str]) -> None:
+    from patients.models import InsuredPerson
+
+    names = [field.column for field in InsuredPerson._meta.concrete_fields]
+    values = ", ".join(changed.get(name, f"known.{name}") for name in names)
+    cursor.execute(
+        f"INSERT INTO patients_insuredperson ({', '.join(names)}) SELECT {values} "
+        "FROM patients_insuredperson known, other WHERE known.lookup = %s",
+        [known],
+    )
 
 
 def main(count: int) -> None:
@@ -80,7 +109,8 @@ def main(count: int) -> None:
     cells = statistics.recount()
     took = time.perf_counter() - began
     opened = sum(Statistic.objects.filter(measure="opened", dimension="all").values_list("count", flat=True))
-    print(f"  all counted again in {took:.1f} s: {cells:,} figures, {opened:,} dossiers opened")
+    may = Statistic.objects.get(measure="eligible", dimension="all").count
+    print(f"  all counted again in {took:.1f} s: {cells:,} figures, {opened:,} dossiers opened, {may:,} who may")
     began = time.perf_counter()
     told = list(statistics.published("opened", "department"))
     print(f"  one table of months read in {time.perf_counter() - began:.2f} s: {len(told):,} figures")

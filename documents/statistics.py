@@ -6,19 +6,23 @@ Nobody who reads every table that is published finds a group that has 1 to 10 pe
 - the tables of a month are sums of one total, departments within their region. If the others do not fill a whole, a
   multiple of 20 at least is missing: a group known not to be empty may always have 19 people or more (a step of 11
   does not hold this: of 22, 11 here leave 1 to 10 there). It holds from 12 on for sums that make a tree: therefore
-  days are told for the total alone, since days by regions would be a grid;
+  days are told for the total alone, since days by regions would be a grid (docs/adr/0014);
+- how many may open a dossier is told once a year, where it says nothing of the openings (documents.coverage);
 - a month that was told is not counted again: two publications cannot be compared.
 """
 
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, models, transaction
+from django.db.models import Q
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from audit.scoped import uuid7
+from patients.dossiers import OPENING_WAYS, youngest_of_age
 
 STEP = 20  # 12 at least
 
@@ -32,6 +36,7 @@ class Statistic(models.Model):
         READ = "read", "documents consultés par des professionnels"
         EMERGENCY = "emergency", "accès en urgence"
         CONTESTED = "contested", "accès contestés par leur titulaire"
+        ELIGIBLE = "eligible", "assurés qui peuvent ouvrir un dossier"
 
     class Dimension(models.TextChoices):
         ALL = "all", "tout"
@@ -88,12 +93,36 @@ FROM access_emergencyaccess WHERE since >= %(since)s GROUP BY GROUPING SETS ((1,
 _CONTESTED = """
 SELECT (asked_at AT TIME ZONE 'Europe/Paris')::date AS day, 'contested', 'all', '', count(*)
 FROM access_contest WHERE asked_at >= %(since)s GROUP BY 1"""
+# Whom the opening rules let in by one way at least: the SQL face of `dossiers.may_open`. A stock, kept under the
+# first day of its month, once a year: stocks that are told often say how many came between two of them.
+_ELIGIBLE = """
+WITH alike AS (
+    SELECT caisse_id, regime_id, birth_date <= %(of_age)s AS adult,
+        left(postal_code, CASE WHEN postal_code ~ '^9[78]' THEN 3 ELSE 2 END) AS lives_in, count(*) AS people
+    FROM patients_insuredperson GROUP BY 1, 2, 3, 4)
+SELECT %(month)s::date AS day, 'eligible',
+    CASE WHEN grouping(r.name) = 0 THEN 'regime' WHEN grouping(c.department) = 0 THEN 'department'
+         WHEN grouping(t.display) = 0 THEN 'region' ELSE 'all' END,
+    coalesce(r.name, c.department, t.display, ''), sum(a.people)::bigint
+FROM alike a JOIN patients_caisse c ON c.code = a.caisse_id JOIN patients_regime r ON r.code = a.regime_id
+LEFT JOIN patients_term t ON t."table" = 'departments' AND t.code = c.department
+WHERE EXISTS (
+    SELECT 1 FROM unnest(%(ways)s::text[]) AS way WHERE coalesce((
+        SELECT rule.allowed AND (a.adult OR NOT rule.adults_only) FROM patients_openingrule rule
+        WHERE rule.channel = way AND rule.since <= %(today)s AND (rule.until IS NULL OR rule.until > %(today)s)
+            AND (rule.regime_id IS NULL OR rule.regime_id = a.regime_id) AND rule.department IN ('', a.lives_in)
+        ORDER BY (rule.regime_id IS NOT NULL)::int + (rule.department <> '')::int DESC, rule.since DESC LIMIT 1
+    ), true))
+    AND NOT EXISTS (
+        SELECT 1 FROM documents_statistic s WHERE s.measure = 'eligible' AND s.day < %(month)s
+            AND s.day >= date_trunc('year', %(month)s::date))
+GROUP BY GROUPING SETS ((1, r.name), (1, c.department), (1, t.display), (1))"""
 # A value that nothing names (a type without family) is in the total only.
 _KEEP = """
 INSERT INTO documents_statistic (id, day, measure, dimension, value, count)
 SELECT gen_random_uuid(), * FROM ({}) AS found (day, measure, dimension, value, count)
 WHERE value <> '' OR dimension = 'all'"""
-COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED)
+COUNTS = (_OPENED, _DEPOSITED, _READ, _EMERGENCY, _CONTESTED, _ELIGIBLE)
 
 
 def told_before() -> dt.date | None:
@@ -131,14 +160,22 @@ def recount(
     """
     told = told_before()
     since = since or told or dt.date(2000, 1, 1)
-    begin = timezone.make_aware(dt.datetime.combine(since, dt.time()))
+    today = timezone.localdate()
+    asked: dict[str, Any] = {
+        "since": timezone.make_aware(dt.datetime.combine(since, dt.time())),
+        "today": today,
+        "month": today.replace(day=1),
+        "of_age": youngest_of_age(timezone.now()),
+        "ways": list(OPENING_WAYS),
+    }
     cells = 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS told_before")
         cursor.execute(_BEFORE, {"since": since, "told": told or since})
-        Statistic.objects.filter(day__gte=since).delete()
+        past_stocks = Q(measure=Statistic.Measure.ELIGIBLE, day__lt=asked["month"])  # nothing to count them from
+        Statistic.objects.filter(~past_stocks, day__gte=since).delete()
         for place, select in enumerate(COUNTS, 1):
-            cursor.execute(_KEEP.format(select), {"since": begin})
+            cursor.execute(_KEEP.format(select), asked)
             cells += cursor.rowcount
             progress(place)
         cursor.execute(_LOWERED)
@@ -163,6 +200,8 @@ def published(measure: str, dimension: str, *, by_day: bool = False) -> Iterator
     before = told_before()
     if before is None or (by_day and dimension != Statistic.Dimension.ALL):
         return
+    if measure == Statistic.Measure.ELIGIBLE:
+        raise ValueError("documents.coverage says what of it is published")
     rows = Statistic.objects.filter(measure=measure, dimension=dimension, day__lt=before)
     if not by_day:
         rows = rows.annotate(month=TruncMonth("day"))

@@ -51,6 +51,9 @@ class Agreement:
     wording: str = CONSENT_WORDING
 
 
+OPENING_WAYS = (Channel.COUNTER, Channel.WEB, Channel.PROFESSIONAL, Channel.PHARMACY)
+
+
 def may_open(person: InsuredPerson, channel: Channel, day: dt.date) -> OpeningRule | None:
     """The rule that forbids this channel to this person today, or None when it is open to him.
 

@@ -137,6 +137,8 @@ def test_days_are_told_for_the_total_alone(counted, client):
     found = client.get("/statistiques.json").json()
     assert found["rounded_down_to"] == 20
     assert {one["dimension"] for one in found["figures"]} == {"all", "department", "region", "channel"}
+    page = client.get(reverse("statistics"), {"par": "jour"}).content.decode()
+    assert '<th scope="row">mardi 6</th><td>20</td>' in page
 
 
 def test_the_page_is_for_everybody_and_names_no_small_group(counted, client):
@@ -146,6 +148,45 @@ def test_the_page_is_for_everybody_and_names_no_small_group(counted, client):
     assert "Autre régime" not in page and "Aucun chiffre à montrer" in page
 
 
-@pytest.mark.parametrize("asked", [{"mesure": "x"}, {"selon": "x"}, {"mesure": "contested", "selon": "region"}])
-def test_a_table_that_is_not_published_is_not_found(client, asked):
-    assert client.get(reverse("statistics"), asked).status_code == 404
+def test_a_region_shows_its_departments_and_no_other(counted, client):
+    elsewhere = make.CaisseFactory(code="351", department="35")
+    for _ in range(21):
+        make.DossierFactory(opened_at=OCTOBER, caisse=elsewhere)
+    statistics.recount(dt.date(2026, 1, 1))
+    page = client.get(reverse("statistics"), {"region": "Bretagne"}).content.decode()
+    assert "Toute la région : au moins 20 dossiers ouverts" in page
+    assert '<th scope="row">35</th>' in page and '<th scope="row">22</th>' in page
+    assert '<th scope="row">69</th>' not in page
+    rows = client.get("/statistiques.csv", {"region": "Bretagne"}).content.decode().split()
+    assert rows[1:] == ["opened;region;Bretagne;2026-10;20", "opened;department;35;2026-10;20"]
+    told = client.get("/statistiques.json", {"region": "Bretagne"}).json()["figures"]
+    assert [one["value"] for one in told] == ["Bretagne", "35"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"mesure": "x"},
+        {"selon": "x"},
+        {"mesure": "contested", "selon": "region"},
+        {"par": "jour", "selon": "region"},
+        {"par": "jour", "region": "Bretagne"},
+        {"par": "jour", "mesure": "eligible"},
+        {"region": "Atlantide"},
+        {"region": "Bretagne", "selon": "regime"},
+        {"region": "Bretagne", "mesure": "read"},
+    ],
+)
+@pytest.mark.parametrize("name", ["statistics", "statistics_csv", "statistics_json"])
+def test_a_table_that_is_not_published_is_not_found(client, code_tables, name, asked):
+    assert client.get(reverse(name), asked).status_code == 404
+
+
+@pytest.mark.parametrize("measure", Statistic.Measure)
+def test_before_the_first_count_every_table_is_empty(client, code_tables, measure):
+    assert "Aucun chiffre" in client.get(reverse("statistics"), {"mesure": measure}).content.decode()
+    assert client.get(reverse("statistics_json")).json()["figures"] == []
+
+
+def test_the_page_says_what_is_not_measured(client, code_tables):
+    assert "Ce qui n'est pas mesuré" in client.get(reverse("statistics")).content.decode().replace("&#x27;", "'")

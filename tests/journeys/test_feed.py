@@ -12,6 +12,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone
 
+from documents.statistics import Statistic
 from documents.tasks import feed_reimbursements
 from patients import tasks
 from tests import browser, doors
@@ -92,13 +93,36 @@ def test_from_the_insurer_s_file_to_the_holder_s_page(see, marie, tmp_path, sett
     assert "55,00" in told and "60,00" not in told and "Hémogramme" not in told
 
 
-def test_the_coordinator_reads_the_figures_of_his_region(see, marie):
+def test_the_coordinator_reads_the_figures_of_his_region(see, marie, without_scripts, live_server):
     month = timezone.localdate().replace(day=1) - dt.timedelta(days=5)
     at = timezone.make_aware(dt.datetime.combine(month, dt.time(12)))
     for _ in range(21):
         make.DossierFactory(opened_at=at)
+    for place, count in (("region", 1050), ("department", 1050), ("all", 1050)):
+        value = {"region": "Auvergne-Rhône-Alpes", "department": "69"}.get(place, "")
+        Statistic.objects.create(
+            day=month.replace(day=1), measure="eligible", dimension=place, value=value, count=count
+        )
     call_command("statistics", since=month, apply=True, stdout=io.StringIO())
     told = see("/statistiques/?selon=region")
     assert "Auvergne-Rhône-Alpes" in told and "20" in told
-    for measure in ("deposited", "read", "emergency", "contested"):
-        see(f"/statistiques/?mesure={measure}")
+    for asked in ("deposited", "read", "emergency", "contested", "eligible", "opened&par=jour"):
+        see(f"/statistiques/?mesure={asked}")
+    assert "au moins 20 dossiers ouverts, pour 1040 assurés au moins" in see(
+        "/statistiques/?region=Auvergne-Rh%C3%B4ne-Alpes"
+    ).replace("\u202f", "").replace("\xa0", "")
+    page = without_scripts
+    page.goto(live_server.url + "/statistiques/")
+    page.get_by_label("Une région, ses départements").select_option("Auvergne-Rhône-Alpes")
+    page.get_by_role("button", name="Voir cette région").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Statistiques : Auvergne-Rhône-Alpes"
+    row = page.get_by_role("row", name="69").first
+    assert "20" in row.inner_text() and "1 %" in row.inner_text()
+    assert page.get_by_role("progressbar", name="69 : 100 % du plus grand").count() == 2
+
+
+@pytest.fixture
+def without_scripts(page):
+    context = page.context.browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
