@@ -70,7 +70,7 @@ def _remember() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO patients_clock (id, seen_at, good_until) "
-            "VALUES (1, clock_timestamp(), clock_timestamp() + make_interval(days => %(trust)s)) "
+            "SELECT 1, at, at + make_interval(days => %(trust)s) FROM (SELECT clock_timestamp() AS at OFFSET 0) now "
             "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, good_until = excluded.good_until "
             "WHERE patients_clock.seen_at < excluded.seen_at",
             {"trust": settings.CLOCK_TRUST_DAYS},
