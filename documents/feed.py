@@ -1,19 +1,20 @@
 """The feed of the assurance maladie (rules.md section 5): COPY into a staging table, then a merge of sets.
 
-A chunk is one transaction: lines, traces, notices, counts and the place in the file go together, so that a run
-killed anywhere goes on where it was and the same file again changes nothing. The insurer writes and never reads:
-nothing here answers with what a dossier holds.
+Half a chunk is one transaction: lines, traces, notices, counts and the place in the file go together, so that a run
+killed anywhere goes on where it was and the same file again changes nothing. The halves, of persons, go side by side.
+The insurer writes and never reads: nothing here answers with what a dossier holds.
 """
 
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from access.registers import UUID7
@@ -26,6 +27,7 @@ from patients.models import Notice
 
 INSURER = Actor(ActorKind.INSURER, "assurance-maladie", "L'assurance maladie", means="fichier")
 LOCK = 0x444D5046  # one feed at a time: two would wait for each other's dossiers
+PATIENCE = "10s"  # of one half for the other: PostgreSQL does not see that the other waits for it
 BATCH = 20_000  # lines that leave the window in one transaction
 
 
@@ -97,9 +99,11 @@ def feed(path: Path, *, again: bool = False, progress: Callable[[FeedRun], None]
         if again and run.finished_at is not None:
             run = _from_the_start(run)
         if run.finished_at is None:
-            for chunk in _ahead(reader.chunks(run.offset, run.lines)):
-                _merge(run, chunk)
-                progress(run)
+            with _other_lane() as other:
+                for chunk in _ahead(reader.chunks(run.offset, run.lines)):
+                    _merge(run, chunk, other)
+                    run.refresh_from_db()
+                    progress(run)
             run.finished_at = timezone.now()
             run.save(update_fields=["finished_at"])
     return run
@@ -140,12 +144,41 @@ def _alone() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _merge(run: FeedRun, chunk: Chunk) -> None:
+@contextmanager
+def _other_lane() -> Iterator[ThreadPoolExecutor]:
+    """A thread with a connection of its own."""
+    with ThreadPoolExecutor(1) as other:
+        try:
+            yield other
+        finally:
+            other.submit(lambda: connection.close()).result()  # the thread's own, not this one's
+
+
+def _merge(run: FeedRun, chunk: Chunk, other: ThreadPoolExecutor) -> None:
+    """Both halves at once. The second goes first: killed between the two, it is not done again."""
+    first, second = chunk.halves
+    if not second or chunk.offset <= run.ahead:
+        return _half(run, chunk, first)
+    ahead = other.submit(_half, run, chunk, second, is_ahead=True)
+    try:
+        _half(run, chunk, first, after=ahead)
+    except (OperationalError, trail.TrailDown):
+        if ahead.exception() is None:
+            raise
+        # One dossier in both halves, by its provisional number and by its NIR: one waited for the other in vain.
+        _half(run, chunk, second, is_ahead=True)
+        _half(run, chunk, first)
+
+
+def _half(
+    run: FeedRun, chunk: Chunk, rows: list[str], *, after: Future[None] | None = None, is_ahead: bool = False
+) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_STAGE)
         cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
         with cursor.copy("COPY feed_staging FROM STDIN") as copy:
-            copy.write("\n".join(chunk.rows) + "\n" if chunk.rows else "")
+            copy.write("\n".join(rows) + "\n" if rows else "")
         cursor.execute(_PERSONS)
         cursor.execute("ANALYZE feed_person")  # few beside the country: looked up by key, not joined as tables
         cursor.execute(_HOLD)
@@ -166,22 +199,25 @@ def _merge(run: FeedRun, chunk: Chunk) -> None:
             details={row[0]: {"added": row[1], "changed": row[2], "cancelled": row[3]} for row in merged},
             ground="feeding",
         )
-        _note(run, chunk, fates, [sum(column) for column in list(zip(*merged, strict=True))[1:]] or [0, 0, 0])
+        if after is not None:
+            after.result()  # it failed: so does this half
+        done = [sum(column) for column in list(zip(*merged, strict=True))[1:]] or [0, 0, 0]
+        _note(run, chunk, fates, done, is_ahead)
+
+
+def _note(run: FeedRun, chunk: Chunk, fates: dict[str, int], done: list[int], is_ahead: bool) -> None:
+    """What this half did, added to the run; the first half says how far the file is read."""
+    counted = dict(zip(("added", "changed", "cancelled"), done, strict=True))
+    counted |= {fate: fates.get(fate, 0) for fate in ("unknown", "closed", "protected", "old")}
+    counted["same"] = fates.get("kept", 0) - sum(done)
+    place = {"ahead": chunk.offset} if is_ahead else {"offset": chunk.offset}
+    if not is_ahead:
+        counted |= {"lines": chunk.lines, "rejected": len(chunk.rejected)}
         FeedRejection.objects.bulk_create(
             [FeedRejection(run=run, number=number, reason=reason) for number, reason in chunk.rejected],
             batch_size=5000,
         )
-
-
-def _note(run: FeedRun, chunk: Chunk, fates: dict[str, int], done: list[int]) -> None:
-    added, changed, cancelled = done
-    run.offset, run.lines = chunk.offset, run.lines + chunk.lines
-    run.added, run.changed, run.cancelled = run.added + added, run.changed + changed, run.cancelled + cancelled
-    run.same += fates.get("kept", 0) - sum(done)
-    for fate in ("unknown", "closed", "protected", "old"):
-        setattr(run, fate, getattr(run, fate) + fates.get(fate, 0))
-    run.rejected += len(chunk.rejected)
-    run.save()
+    FeedRun.objects.filter(pk=run.pk).update(**place, **{name: F(name) + count for name, count in counted.items()})
 
 
 def forget_old() -> int:

@@ -30,6 +30,7 @@ FLAGS = {"": "0", "0": "0", "1": "1"}
 MOST = 2_000_000_000  # centimes: what the column holds
 KNOWN = 20_000  # numbers remembered at once: files are sorted by person
 CHUNK = 8_000_000  # bytes
+HASH = 3  # where a row's first hexadecimal digit stands, after COPY's mark of bytes
 
 
 class WrongFile(Exception):
@@ -42,9 +43,12 @@ class Wrong(Exception):
 
 @dataclass
 class Chunk:
-    """Some lines: what COPY takes, the refused ones by number, and where the file stands after them."""
+    """Some lines: what COPY takes, the refused ones by number, and where the file stands after them.
 
-    rows: list[str] = field(default_factory=list)
+    `halves`: by the hash of the person, so that none is in both, in this chunk nor in another.
+    """
+
+    halves: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     rejected: list[tuple[int, str]] = field(default_factory=list)
     lines: int = 0
     offset: int = 0
@@ -70,7 +74,8 @@ class Reader:
                 chunk = Chunk(lines=len(lines), offset=file.tell())
                 for place, (key, line) in enumerate(zip(uuid7s(len(lines)), lines, strict=True), number + 1):
                     try:
-                        chunk.rows.append(f"{place}\t{key}\t{self._row(line)}")
+                        row = self._row(line)
+                        chunk.halves[row[HASH] > "7"].append(f"{place}\t{key}\t{row}")
                     except Wrong as error:
                         chunk.rejected.append((place, str(error)))
                 number += len(lines)

@@ -77,7 +77,7 @@ ACROSS = {
     "dmp/management/commands/drill_check.py:handle": "documents drawn at random from a restored backup",
     "documents/api_change.py:visible": "PDSm's conditional PATCH names no dossier; the gate decides each one",
     "documents/papers.py:reseal": "letters that wait for their dossier's key: an index holds them alone",
-    "documents/feed.py:_merge": "a file of the insurer names thousands of persons: found by key, merged as a set",
+    "documents/feed.py:_half": "a file of the insurer names thousands of persons: found by key, merged as a set",
     "documents/feed.py:forget_old": "every night, what left the window, a batch at a time",
     "documents/statistics.py:recount": "how many, whatever the dossier: counted once a night",
     "documents/sweep.py:sweep": "every night, every file against every row",

@@ -19,7 +19,7 @@ from documents import feed, feed_lines
 from documents.care_lines import CareLine, FeedRejection, FeedRun
 from documents.tasks import feed_reimbursements, forget_old_care_lines
 from patients import dossiers
-from patients.ins import OIDS
+from patients.ins import OIDS, Ins
 from patients.models import Channel, IdentityIndex, Notice
 from tests import factories as make
 
@@ -315,6 +315,41 @@ def test_killed_between_two_chunks_it_goes_on_where_it_was(dossier, write, monke
     assert seen == [1, 2, 3, 4, 5]  # no line twice
     assert (run.added, run.same, CareLine.objects.count()) == (5, 0, 5)
     assert run.finished_at == timezone.now()
+
+
+def test_a_dossier_of_two_numbers_goes_in_whichever_half_each_is_in(dossier, write, monkeypatch):
+    """Its provisional number and its NIR: the two halves meet on one trail, and go one after the other."""
+    monkeypatch.setattr(feed, "PATIENCE", "200ms")
+    number = dossier.patient.ins
+    others = (f"{key}{97 - key % 97:02d}" for key in range(8_900_101_000_000, 8_900_101_000_064))
+    half = number.lookup.hex() > "8"
+    other = next(Ins(one, TEST_OID) for one in others if (Ins(one, TEST_OID).lookup.hex() > "8") is not half)
+    IdentityIndex.objects.create(lookup=other.lookup, dossier_id=dossier.pk)
+    run = feed.feed(write(said(dossier, ligne=1), said(dossier, ligne=2) | {"matricule": other.matricule}))
+    assert (run.lines, run.added, run.same, run.rejected) == (2, 2, 0, 0)
+    assert sorted(line for line, *_ in shown()) == ["1", "2"]
+    traces = list(Trace.objects.about(dossier.pk).order_by("seq"))
+    assert [trace.seq for trace in traces] == [1, 2] and trail.broken(traces) == []
+
+
+def test_killed_between_the_two_halves_neither_is_done_twice(dossier, write, monkeypatch):
+    second = make.DossierFactory()
+    while (second.patient.ins.lookup.hex() > "8") is (dossier.patient.ins.lookup.hex() > "8"):
+        second = make.DossierFactory()
+    path, known, failed = write(said(dossier), said(second, ligne=2)), feed._note, []
+
+    def note(run, chunk, fates, done, is_ahead):
+        known(run, chunk, fates, done, is_ahead)
+        if not is_ahead and not failed:
+            failed.append(True)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(feed, "_note", note)
+    with pytest.raises(KeyboardInterrupt):
+        feed.feed(path)
+    assert CareLine.objects.count() == 1  # the half that goes first
+    run = feed.feed(path)
+    assert (run.lines, run.added, run.same, CareLine.objects.count()) == (2, 2, 0, 2)
 
 
 def test_a_chunk_whose_trace_cannot_be_written_is_not_in(dossier, write, monkeypatch):
