@@ -77,7 +77,7 @@ class FeedRun(models.Model):
     digest = models.BinaryField("empreinte (SHA-256)", max_length=32, unique=True)
     size = models.BigIntegerField("taille (octets)")
     offset = models.BigIntegerField("octets lus", default=0)
-    ahead = models.BigIntegerField("octets lus, de la moitié qui va devant", default=0)
+    ahead = models.BigIntegerField("octets lus, de la moitié qui va devant", default=0, db_default=0)
     lines = models.BigIntegerField("lignes lues", default=0)
     added = models.BigIntegerField("ajoutées", default=0)
     changed = models.BigIntegerField("corrigées", default=0)

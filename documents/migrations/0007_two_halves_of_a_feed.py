@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='feedrun',
             name='ahead',
-            field=models.BigIntegerField(default=0, verbose_name='octets lus, de la moitié qui va devant'),
+            field=models.BigIntegerField(db_default=0, default=0, verbose_name='octets lus, de la moitié qui va devant'),
         ),
     ]
