@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -87,14 +87,13 @@ class Door(ProfessionalView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if self.caller.role is not Role.PROFESSIONAL:
-            with transaction.atomic(durable=True):
-                trail.record(
-                    Event.SIGN_IN_REFUSED,
-                    by=self.caller.actor,
-                    dossier_id=None,
-                    allowed=False,
-                    ground=Ground.NOT_A_PERSON,
-                )
+            trail.record_now(
+                Event.SIGN_IN_REFUSED,
+                by=self.caller.actor,
+                dossier_id=None,
+                allowed=False,
+                ground=Ground.NOT_A_PERSON,
+            )
             raise gate.Refused(Decision(False, Ground.NOT_A_PERSON), None)
 
     def get_exception_handler(self) -> Any:

@@ -188,15 +188,14 @@ def _search(request: HttpRequest, wanted: dict[str, Any], by: str) -> list[Insur
     else:
         people = people.filter(birth_family__iexact=wanted["family"], birth_date=wanted["birth_date"])
     found = list(people.select_related("caisse", "regime")[:2])
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.IDENTITY_SEARCHED,
-            by=agent.actor(),
-            dossier_id=None,
-            allowed=len(found) == 1,
-            reason=wanted["reason"],
-            detail={"by": by, "found": len(found)},
-        )
+    trail.record_now(
+        Event.IDENTITY_SEARCHED,
+        by=agent.actor(),
+        dossier_id=None,
+        allowed=len(found) == 1,
+        reason=wanted["reason"],
+        detail={"by": by, "found": len(found)},
+    )
     return found
 
 
@@ -241,13 +240,12 @@ def sheet(request: HttpRequest) -> HttpResponse:
     if person is None:
         return redirect("counter_find")
     dossier, waiting = dossier_of(person), provisional(person)
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.SHEET_READ,
-            by=agent_of(request).actor(),
-            dossier_id=getattr(dossier or waiting, "pk", None),
-            object_kind="person",
-        )
+    trail.record_now(
+        Event.SHEET_READ,
+        by=agent_of(request).actor(),
+        dossier_id=getattr(dossier or waiting, "pk", None),
+        object_kind="person",
+    )
     today, due = timezone.localdate(), dossiers.kept_until(dossier.closed_at if dossier else None)
     ways = [(channel.label, dossiers.may_open(person, channel, today)) for channel in dossiers.OPENING_WAYS]
     return show(

@@ -87,7 +87,6 @@ def contact(request: HttpRequest) -> HttpResponse:
             changed = dossiers.change_contacts(dossier.pk, form.wanted, by=by, evidence=form.evidence)
         messages.success(request, "C'est enregistré." if changed or opposed else "Rien n'a changé.")
         return redirect("counter_sheet")
-    with transaction.atomic(durable=True):
-        trail.record(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
+    trail.record_now(Event.SHEET_READ, by=by, dossier_id=dossier.pk, object_kind="contacts")
     more = {"person": person, "patient": patient, "title": "Modifier les coordonnées"}
     return show(request, "counter/contact.html", form=form, **more)

@@ -9,7 +9,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -76,15 +75,14 @@ def envelope(request: HttpRequest, identifier: str) -> HttpResponse:
     except ValidationError as error:
         form.is_bound = True
         form.add_error(None, error)
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.REQUEST_READ,
-            by=agent.actor(),
-            dossier_id=row.dossier_id,
-            object_kind="request",
-            object_id=row.pk,
-            detail={"envelope": known.on_paper},
-        )
+    trail.record_now(
+        Event.REQUEST_READ,
+        by=agent.actor(),
+        dossier_id=row.dossier_id,
+        object_kind="request",
+        object_id=row.pk,
+        detail={"envelope": known.on_paper},
+    )
     return show(
         request,
         "counter/envelope.html",

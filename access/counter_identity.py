@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
@@ -83,15 +82,14 @@ def newcomer(request: HttpRequest) -> HttpResponse:
 
 
 def trace_search(request: HttpRequest, found: int) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.IDENTITY_SEARCHED,
-            by=agent_of(request).actor(),
-            dossier_id=None,
-            allowed=found == 1,
-            reason="presente",
-            detail={"by": "insi", "found": found},
-        )
+    trail.record_now(
+        Event.IDENTITY_SEARCHED,
+        by=agent_of(request).actor(),
+        dossier_id=None,
+        allowed=found == 1,
+        reason="presente",
+        detail={"by": "insi", "found": found},
+    )
 
 
 def _why_not(found: int) -> str:

@@ -81,10 +81,9 @@ def _send(request: HttpRequest, dossier: Dossier, said: dict[str, str]) -> None:
     """The digest stays in the agent's session, with the wrong tries; the code goes to the person alone."""
     kind = EMAIL if said[EMAIL] else PHONE
     code = f"{secrets.randbelow(10**6):06d}"
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.CONTACT_CODE_SENT, by=agent_of(request).actor(), dossier_id=dossier.pk, detail={"to": kind}
-        )
+    trail.record_now(
+        Event.CONTACT_CODE_SENT, by=agent_of(request).actor(), dossier_id=dossier.pk, detail={"to": kind}
+    )
     request.session[SESSION_KEY] = {
         "dossier": str(dossier.pk),
         "kind": kind,

@@ -60,7 +60,7 @@ def _may_print(request: HttpRequest, form: Print) -> bool:
 
 def _new_grid(dossier_id: uuid.UUID, *, by: Actor, evidence: str) -> list[str]:
     """Written without reading the row back: the role of this process may not see the PIN beside it."""
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         known = ConsentMeans.objects.filter(dossier_id=dossier_id)
         name = known.values_list("pk", flat=True).first()
         row = ConsentMeans(pk=name or uuid7(), dossier_id=dossier_id, grid_made_at=timezone.now())

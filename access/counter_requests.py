@@ -89,7 +89,7 @@ def _record(request: HttpRequest, dossier: Dossier, said: dict[str, Any]) -> Req
     said["concerns"] = references.read(dossier.pk, cited) if cited else None
     said["kind"] = Kind(said["kind"])
     said["requester"] = said["requester"] or Patient.objects.get(dossier=dossier).name
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         row = requests.ask(dossier.pk, requests.Asked(**said), by=agent_of(request).actor())
         if scan is not None:
             _keep(row, *scan)
@@ -208,15 +208,14 @@ def seen(agent: User, identifier: str) -> Request:
 
 
 def _read(row: Request, agent: User, **detail: str) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.REQUEST_READ,
-            by=agent.actor(),
-            dossier_id=row.dossier_id,
-            object_kind="request",
-            object_id=row.pk,
-            detail=detail,
-        )
+    trail.record_now(
+        Event.REQUEST_READ,
+        by=agent.actor(),
+        dossier_id=row.dossier_id,
+        object_kind="request",
+        object_id=row.pk,
+        detail=detail,
+    )
 
 
 @page

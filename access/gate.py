@@ -281,13 +281,12 @@ def _trace_refusal(
     object_id: uuid.UUID | None,
     secret: bool,
 ) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(
-            event,
-            by=caller.actor,
-            dossier_id=dossier_id,
-            allowed=False,
-            ground=ground,
-            mode=SECRET if secret else "normal",
-            object_id=object_id,
-        )
+    trail.record_now(
+        event,
+        by=caller.actor,
+        dossier_id=dossier_id,
+        allowed=False,
+        ground=ground,
+        mode=SECRET if secret else "normal",
+        object_id=object_id,
+    )

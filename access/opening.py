@@ -47,7 +47,7 @@ def by_professional(by: Actor, asked: dict[str, Any], sending: Sending) -> Resul
         return Forbidden(rule.note or "L'ouverture par un professionnel n'est pas ouverte à cette personne.")
     agreement = Agreement(given_by="holder", evidence=asked["evidence"], channel=channel)
     try:
-        with transaction.atomic(durable=True):
+        with transaction.atomic():
             dossier = dossiers.open_for(person, agreement=agreement, by=by)
             sending.keep(dossier.pk, status=201, body="")
     except AlreadyThere as error:
@@ -75,5 +75,4 @@ def same_person(person: InsuredPerson, asked: dict[str, Any]) -> bool:
 
 
 def _refuse(by: Actor, dossier_id: uuid.UUID | None, ground: str) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(Event.DOSSIER_OPENED, by=by, dossier_id=dossier_id, allowed=False, ground=ground)
+    trail.record_now(Event.DOSSIER_OPENED, by=by, dossier_id=dossier_id, allowed=False, ground=ground)

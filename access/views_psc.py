@@ -1,10 +1,11 @@
 """The professional's few pages: signing in with Pro Santé Connect, who he is, in which situation, signing out."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
@@ -66,9 +67,8 @@ def _enter(request: HttpRequest, claims: Claims, id_token: str) -> HttpResponseB
     return redirect("psc_home")
 
 
-def _trace(event: Event, by: Actor, **fields: object) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(event, by=by, dossier_id=None, **fields)  # type: ignore[arg-type]
+def _trace(event: Event, by: Actor, **fields: Any) -> None:
+    trail.record_now(event, by=by, dossier_id=None, **fields)
 
 
 @require_safe

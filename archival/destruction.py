@@ -124,7 +124,10 @@ def _claim(dossier_id: uuid.UUID, at: dt.datetime | None = None) -> bool:
 
 def _forget(dossier_id: uuid.UUID) -> Certificate | None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT closed_at FROM patients_dossier WHERE id = %s FOR UPDATE SKIP LOCKED", [dossier_id])
+        cursor.execute(
+            "SELECT closed_at FROM patients_dossier d WHERE id = %s FOR UPDATE OF d SKIP LOCKED",
+            [dossier_id],
+        )
         found = cursor.fetchone()
         if found is None:
             return None

@@ -15,7 +15,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from audit.models import NO_DOSSIER, Trace
@@ -287,6 +287,14 @@ def record(
         raise TrailDown("La trace n'a pas pu être écrite.") from error
     key: uuid.UUID = row["id"]
     return key
+
+
+def record_now(event: Event, *, by: Actor, dossier_id: uuid.UUID | None, **fields: Any) -> uuid.UUID:
+    """`record`, committed before anything is answered: a refusal, a page that is read. Never within what may be
+    undone.
+    """
+    with transaction.atomic(durable=True):
+        return record(event, by=by, dossier_id=dossier_id, **fields)
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:

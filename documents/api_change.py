@@ -4,7 +4,6 @@ The guide leaves open which status means « supprimé » (interop.md, TD3.3c): `
 `superseded` are both taken as a withdrawal, by an author alone.
 """
 
-from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 
@@ -45,17 +44,16 @@ class Change(FhirView):
 
     def trace_refusal(self, identifier: str, event: Event) -> None:
         dossier_id, document_id = split(identifier)
-        with transaction.atomic(durable=True):
-            trail.record(
-                event,
-                by=self.caller.actor,
-                dossier_id=dossier_id,
-                allowed=False,
-                ground="not_author",
-                mode=gate.SECRET if self.caller.purpose is Purpose.SECRET else "normal",  # admitted: with a minor
-                object_kind="document",
-                object_id=document_id,
-            )
+        trail.record_now(
+            event,
+            by=self.caller.actor,
+            dossier_id=dossier_id,
+            allowed=False,
+            ground="not_author",
+            mode=gate.SECRET if self.caller.purpose is Purpose.SECRET else "normal",  # admitted: with a minor
+            object_kind="document",
+            object_id=document_id,
+        )
 
 
 class ConditionalChange(Change):

@@ -7,7 +7,7 @@ again; an unknown one (the connection broke) leaves it to `sweep_orphans`, and s
 import uuid
 from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from access import gate
@@ -162,16 +162,15 @@ def _take_away(stored: list[uuid.UUID]) -> None:
 
 
 def _trace_refusal(caller: Caller, dossier_id: uuid.UUID, problem: Problem) -> None:
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.DOCUMENT_DEPOSITED,
-            by=caller.actor,
-            dossier_id=dossier_id,
-            allowed=False,
-            ground="inadmissible",
-            mode=gate.SECRET if caller.purpose is Purpose.SECRET else "normal",  # he was admitted: with a minor
-            detail={"code": problem.detail or problem.code},
-        )
+    trail.record_now(
+        Event.DOCUMENT_DEPOSITED,
+        by=caller.actor,
+        dossier_id=dossier_id,
+        allowed=False,
+        ground="inadmissible",
+        mode=gate.SECRET if caller.purpose is Purpose.SECRET else "normal",  # he was admitted: with a minor
+        detail={"code": problem.detail or problem.code},
+    )
 
 
 def _same_person(one: Examined, patient: Patient, number: ins.Ins | None) -> None:

@@ -6,8 +6,6 @@ segment (64 KiB) left whole on the decision that opened it.
 
 from collections.abc import Iterator
 
-from django.db import transaction
-
 from access import gate
 from access.facts import Act
 from access.gate import Absent, Entry
@@ -42,16 +40,15 @@ def _still_open(entry: Entry, document: Document) -> bool:
             ground = decision.ground
     except Absent:
         pass
-    with transaction.atomic(durable=True):
-        trail.record(
-            Event.DOCUMENT_READ,
-            by=entry.actor,
-            dossier_id=document.dossier_id,
-            allowed=False,
-            ground=ground,
-            mode=gate.SECRET if entry.secret else "normal",
-            object_kind="document",
-            object_id=document.pk,
-            detail={"interrupted": True},
-        )
+    trail.record_now(
+        Event.DOCUMENT_READ,
+        by=entry.actor,
+        dossier_id=document.dossier_id,
+        allowed=False,
+        ground=ground,
+        mode=gate.SECRET if entry.secret else "normal",
+        object_kind="document",
+        object_id=document.pk,
+        detail={"interrupted": True},
+    )
     return False

@@ -1,4 +1,5 @@
 """Scale rule R6 (docs/adr/0002): SQL on a dossier-scoped table names the dossier, or the test that ran it fails.
+So does a lock that does not say which table it locks: a join added one day would lock the shared rows too.
 
 Every statement of the product is read by a parser of PostgreSQL's language. A scoped table that is selected
 from, updated or deleted from must have its distribution column bound: equal to a value, in a list or a
@@ -19,6 +20,15 @@ from sqlglot import exp
 from audit import schema
 
 ROOT = Path(__file__).resolve().parents[1]
+BARE_LOCK = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?! OF\b)")
+# `update_or_create`, `exists`: on one table that nothing is joined to, Django does not name it.
+LOCKS_ALL = {
+    "access/matrix.py:load",
+    "access/recovery.py:password_reset",
+    "archival/restored.py:destroy_again",
+    "archival/sweep.py:run",
+    "documents/keys.py:make",
+}
 MUTANT = re.compile(r"^x(?:ǁ\w+ǁ)?_(\w+)__mutmut_\w+$")  # how mutmut names a function it changes
 PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
@@ -174,6 +184,7 @@ class Guard:
         self.scoped: dict[str, str] = {}
         self.found: list[str] = []
         self._judge = lru_cache(maxsize=None)(self._read)
+        self._lock = lru_cache(maxsize=None)(lambda sql: "locks every table" if BARE_LOCK.search(sql) else "")
 
     def learn(self, cursor: Any) -> None:
         self.scoped = schema.scoped_tables(cursor)
@@ -186,10 +197,11 @@ class Guard:
             connection.execute_wrappers.append(self)
 
     def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-        if self.scoped and isinstance(sql, str) and (said := self._judge(sql)):
-            place = place_of(sys._getframe(1))
-            if place and place not in ACROSS:
-                self.found.append(f"{place}: {said}: {sql[:300]}")
+        if self.scoped and isinstance(sql, str):
+            for said, allowed in ((self._judge(sql), ACROSS), (self._lock(sql), LOCKS_ALL)):
+                place = place_of(sys._getframe(1)) if said else ""
+                if place and place not in allowed:
+                    self.found.append(f"{place}: {said}: {sql[:300]}")
         return execute(sql, params, many, context)
 
     def _read(self, sql: str) -> str:

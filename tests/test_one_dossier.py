@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from tests.one_dossier import ACROSS, ROOT, guard, unfiltered
+from tests.one_dossier import ACROSS, LOCKS_ALL, ROOT, guard, unfiltered
 
 SCOPED = {"doc": "dossier_id", "trace": "dossier_id", "dossier": "id", "known": "lookup"}
 
@@ -79,6 +79,16 @@ def test_the_product_s_statements_are_watched_and_those_of_tests_are_not():
 
 
 @pytest.mark.django_db
+def test_a_lock_says_which_table_it_locks():
+    sql = "SELECT 1 FROM access_user FOR UPDATE"
+    (found,) = asked(sql, "access/made_up.py")
+    assert found.startswith("access/made_up.py:ask: locks every table: SELECT 1")
+    assert asked(f"{sql} OF access_user", "access/made_up.py") == []
+    assert len(asked("SELECT 1 FROM access_user FOR NO KEY UPDATE", "access/made_up.py")) == 1
+    assert asked("SELECT 1 FROM access_user FOR NO KEY UPDATE OF access_user", "access/made_up.py") == []
+
+
+@pytest.mark.django_db
 def test_what_the_parser_does_not_understand_is_said():
     guard_reads = guard._read("SELECT FROM FROM documents_document ((")
     assert guard_reads.startswith("not understood")
@@ -88,4 +98,7 @@ def test_every_exception_says_why_and_still_exists():
     for place, reason in ACROSS.items():
         file, _, function = place.partition(":")
         assert reason
+        assert f"def {function}" in (ROOT / file).read_text()
+    for place in LOCKS_ALL:
+        file, _, function = place.partition(":")
         assert f"def {function}" in (ROOT / file).read_text()

@@ -45,6 +45,12 @@ def test_masked_is_for_the_holder_the_author_and_the_treating_doctor(dossier):
     assert seen_by(make.holder(dossier), dossier) == both
 
 
+def test_the_door_does_not_open_inside_what_could_be_undone(dossier):
+    holder = make.holder(dossier)
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        seen_by(holder, dossier)
+
+
 def test_what_awaits_announcement_is_for_professionals_until_its_day(dossier):
     doctor = make.ProfessionalFactory()
     make.permit(dossier, doctor)

@@ -88,6 +88,12 @@ def test_without_the_trail_nothing_is_shown():
         transaction.set_rollback(True)
 
 
+def test_a_trace_that_comes_before_an_answer_is_not_one_that_could_be_undone():
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        trail.record_now(Event.DOCUMENT_READ, by=BY, dossier_id=None)
+    assert Trace.objects.get(pk=trail.record_now(Event.DOCUMENT_READ, by=BY, dossier_id=None)).allowed is True
+
+
 def test_partitions_are_made_ahead_and_only_once():
     far = dt.date(2031, 11, 5)
     assert partitions.make_ahead(far, 2) == [

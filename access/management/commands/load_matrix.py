@@ -19,7 +19,7 @@ class Command(Acting):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="le fichier CSV")
         parser.add_argument("--name", required=True, help="nom de la version, par exemple « arrêté du 26/10/2023 »")
         parser.add_argument("--source", required=True, help="d'où vient le fichier")
         parser.add_argument("--from", dest="day", type=dt.date.fromisoformat, help="premier jour (AAAA-MM-JJ)")

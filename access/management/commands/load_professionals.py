@@ -13,7 +13,7 @@ class Command(Acting):
     help = "Charge ou met à jour l'annuaire des professionnels depuis l'extraction publique de l'Annuaire Santé."
 
     def add_arguments(self, parser):
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="le fichier de l'extraction")
         parser.add_argument(
             "--full", action="store_true", help="fichier complet : qui n'y est plus n'est plus en exercice"
         )

@@ -29,7 +29,11 @@ class Command(OperatorCommand):
             one.add_argument("--channel", nargs="+", choices=Channel.values, required=True, help="par où on ouvre")
         for one in (listed, begin, stop, on, off):
             one.add_argument(
-                "--from", dest="day", type=dt.date.fromisoformat, metavar="AAAA-MM-JJ", help="aujourd'hui"
+                "--from",
+                dest="day",
+                type=dt.date.fromisoformat,
+                metavar="AAAA-MM-JJ",
+                help="premier jour ; sinon, aujourd'hui",
             )
         begin.add_argument("--refused", action="store_true", help="on ne peut pas y ouvrir par ce canal")
         begin.add_argument("--adults-only", action="store_true", help="les majeurs seulement")

@@ -19,9 +19,9 @@ class Command(OperatorCommand):
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("list", help="tous, avec leurs caisses")
         added = acts.add_parser("add", help="sans mot de passe : access_code donne ensuite l'accès")
-        added.add_argument("email")
-        added.add_argument("first", metavar="PRÉNOM")
-        added.add_argument("last", metavar="NOM")
+        added.add_argument("email", help="celle de son travail, à lui seul")
+        added.add_argument("first", metavar="PRÉNOM", help="comme les autres le lisent")
+        added.add_argument("last", metavar="NOM", help="nom de famille")
         end = acts.add_parser("end", help="dehors aussitôt ; le compte reste, fermé")
         back = acts.add_parser("back", help="rouvre un compte fermé : access_code donne ensuite l'accès")
         serve = acts.add_parser("serve", help="un agent sert une caisse de plus")
@@ -29,7 +29,7 @@ class Command(OperatorCommand):
         role = acts.add_parser("role", help="agent de cette caisse ; sans caisse, exploitant")
         reset = acts.add_parser("reset", help="téléphone perdu : plus de second facteur, et un code pour revenir")
         for one in (end, back, serve, leave, role, reset):
-            one.add_argument("email")
+            one.add_argument("email", help="adresse e-mail du compte")
         for one in (added, role):
             one.add_argument("--caisse", default="", help="code de la caisse servie ; sans lui, un exploitant")
         for one in (serve, leave):

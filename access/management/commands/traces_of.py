@@ -31,14 +31,12 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", metavar="IDENTIFIANT", help="RPPS (11 chiffres), ou PS_IdNat entier")
         parser.add_argument("file", type=Path, metavar="FICHIER", help="fichier à écrire, qui n'existe pas encore")
-        parser.add_argument("--since", type=dt.date.fromisoformat, required=True, metavar="AAAA-MM-JJ")
-        parser.add_argument("--until", type=dt.date.fromisoformat, required=True, metavar="AAAA-MM-JJ", help="inclus")
-        parser.add_argument(
-            "--asked",
-            type=dt.date.fromisoformat,
-            metavar="AAAA-MM-JJ",
-            help="jour où la demande est arrivée ; sinon, aujourd'hui",
-        )
+        for word, required, said in (
+            ("--since", True, "premier jour des traces"),
+            ("--until", True, "dernier jour, inclus"),
+            ("--asked", False, "jour où la demande est arrivée ; sinon, aujourd'hui"),
+        ):
+            parser.add_argument(word, type=dt.date.fromisoformat, required=required, metavar="AAAA-MM-JJ", help=said)
         self.answer_for(parser)
 
     def handle(self, *, number: str, file: Path, since: dt.date, until: dt.date, apply: bool, **options: Any) -> None:
