@@ -29,7 +29,7 @@ LOCKS_ALL = {
     "archival/sweep.py:run",
     "documents/keys.py:make",
 }
-MUTANT = re.compile(r"^x(?:ǁ\w+ǁ)?_(\w+)__mutmut_\w+$")  # how mutmut names a function it changes
+MUTANT = re.compile(r"^x(?:_|ǁ[^ǁ]+ǁ)(\w+)__mutmut_\w+$")  # how mutmut names a function it changes
 PRODUCT = ("access", "archival", "audit", "dmp", "documents", "patients")
 
 # What goes over dossiers on purpose, and why: file:function of the product. Every other place names its dossier.
