@@ -115,10 +115,7 @@ def _person(request: Request, idnat: str) -> tuple[User, Caller]:
         idnat=idnat,
         family=professional.family,
         given=professional.given,
-        level="",
-        regulation=False,  # only Pro Santé Connect says so
         situations=_situations(professional),
-        expires=0,
     )
     situation = choose(claims, request.headers.get("DMP-Situation", "").strip())
     user = account(claims, situation)

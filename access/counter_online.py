@@ -143,7 +143,9 @@ def make_account(person: InsuredPerson, dossier: Dossier, email: str, *, by: Act
     if not dossiers.of_age(person.birth_date, timezone.now()) or rows.exclude(role="carer").exists():
         return False
     if User.objects.filter(email__iexact=email).exists():
-        raise ValidationError("L'adresse est vérifiée, mais elle sert déjà à un compte : il en faut une autre.")
+        raise ValidationError(
+            "L'adresse est vérifiée, mais elle sert déjà à un compte : il en faut une autre.", code="taken"
+        )
     user = User.objects.create(
         email=email.lower(),
         kind=User.Kind.PERSON,

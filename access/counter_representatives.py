@@ -106,7 +106,9 @@ def _account(said: dict[str, Any]) -> User:
     known = User.objects.filter(email__iexact=email).first()
     names = {"first_name": said["given"], "last_name": said["family"]}
     if known is not None and (known.kind != User.Kind.PERSON or not known.is_active or not _is_named(known, names)):
-        raise ValidationError("Cette adresse est celle de quelqu'un d'autre : relisez-la avec le représentant.")
+        raise ValidationError(
+            "Cette adresse est celle de quelqu'un d'autre : relisez-la avec le représentant.", code="taken"
+        )
     return known or User.objects.create(email=email, kind=User.Kind.PERSON, password=make_password(None), **names)
 
 

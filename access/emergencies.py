@@ -200,9 +200,8 @@ def _trace(entry: Entry, event: Event, ground: Ground, row: EmergencyAccess, **f
 def _forget_number(entry: Entry) -> None:
     if entry.dossier.emergency_lookup is not None:
         EmergencyNumber.objects.filter(lookup=bytes(entry.dossier.emergency_lookup)).delete()
-    now = timezone.now()
-    rows = EmergencyAccess.objects.running(now).filter(dossier=entry.dossier, kind=Kind.NUMBER)
-    rows.update(until=now)
+    rows = EmergencyAccess.objects.running().filter(dossier=entry.dossier, kind=Kind.NUMBER)
+    rows.update(until=timezone.now())
 
 
 def _set_lookup(entry: Entry, lookup: bytes | None) -> None:

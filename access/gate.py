@@ -263,10 +263,9 @@ _KINDS = {
 
 def _as_he_stands(caller: Caller, facts: Facts) -> Caller:
     """A person's quality is known from the dossier he is looking at: it goes in the trail."""
-    if caller.role is facts.role or facts.role not in _KINDS:
+    if facts.role not in _KINDS:
         return caller
-    actor = Actor(_KINDS[facts.role], caller.actor.id, caller.actor.name, means=caller.actor.means)
-    return replace(caller, actor=actor, role=facts.role)
+    return replace(caller, actor=replace(caller.actor, kind=_KINDS[facts.role]), role=facts.role)
 
 
 def _is_secret(caller: Caller, facts: Facts) -> bool:

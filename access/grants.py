@@ -74,15 +74,21 @@ def authorise(
         "express": express,
         "team": team,
     }
-    user = account_of(professional)
-    if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
-        raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    user = _not_blocked(entry, professional)
     decided = running(entry, AUTHORISED).filter(user=user, express=True).first()
     if decided is not None and entry.actor.kind is ActorKind.PROFESSIONAL and not express:
         return _as_decided(entry, decided, until, extent, limits["families"])
     grant = _give(entry, user, AUTHORISED, until, source, **limits)
     _trace(entry, Event.ACCESS_GRANTED, professional, until=until.isoformat(), source=source, extent=extent)
     return grant
+
+
+def _not_blocked(entry: Entry, professional: Professional) -> User:
+    """His account. Raises `ValidationError`."""
+    user = account_of(professional)
+    if Block.objects.running().filter(dossier=entry.dossier, user=user).exists():
+        raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    return user
 
 
 def _families(extent: str, families: Collection[str]) -> list[str]:
@@ -133,10 +139,7 @@ def name_treating(entry: Entry, professional: Professional, *, source: str) -> D
         raise ValidationError("C'est au titulaire de désigner son médecin traitant.", code="carer")
     if entry.caller.needs_express:
         raise ValidationError(NEVER_TREATING, code="express")
-    user = account_of(professional)
-    now = timezone.now()
-    if Block.objects.running(now).filter(dossier=entry.dossier, user=user).exists():
-        raise ValidationError("Ce professionnel est bloqué. Débloquez-le d'abord.", code="blocked")
+    user = _not_blocked(entry, professional)
     if entry.actor.kind is ActorKind.PROFESSIONAL:
         if (own := running(entry, TREATING).filter(user=user).first()) is not None:
             entry.trace(Event.TREATING_NAMED, detail={"kept": True})
@@ -220,15 +223,13 @@ def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
 
 def _end_all(entry: Entry, professional: Professional) -> int:
     """How many rights ended, of any kind."""
-    now = timezone.now()
     user = User.objects.filter(professional=professional).first()
-    opened = entry.dossier.document_grants.running(now).filter(user=user)
-    emergencies = EmergencyAccess.objects.running(now).filter(dossier=entry.dossier, user=user)
-    ended = _end(entry, professional, [AUTHORISED, TREATING]) + emergencies.update(until=now)
+    opened = list(entry.dossier.document_grants.running().filter(user=user))
     for grant in opened:
         stop(entry, grant)
-        ended += 1
-    return ended
+    emergencies = EmergencyAccess.objects.running().filter(dossier=entry.dossier, user=user)
+    ended = _end(entry, professional, [AUTHORISED, TREATING])
+    return ended + emergencies.update(until=timezone.now()) + len(opened)
 
 
 def stop(entry: Entry, grant: Any) -> None:

@@ -64,10 +64,10 @@ class Claims:
     idnat: str
     family: str
     given: str
-    level: str  # acr
-    regulation: bool  # Acces_Regulation_Medicale: SAMU-Centre 15
     situations: tuple[WorkSituation, ...]
-    expires: float
+    level: str = ""  # acr
+    regulation: bool = False  # Acces_Regulation_Medicale: SAMU-Centre 15; only Pro Santé Connect says so
+    expires: float = 0.0
     sub: str = ""
     sid: str = ""  # the issuer's session: what a back-channel logout names
     issued: float = 0.0
@@ -97,6 +97,14 @@ class Keys:
 
 
 keys = Keys()
+THERE: Any = {"essential": True}  # a claim that a token must have
+
+
+def exactly(value: str) -> Any:
+    """A claim that a token must have, with this value."""
+    return THERE | {"value": value}
+
+
 _verified: dict[bytes, Claims] = {}
 
 
@@ -116,10 +124,10 @@ def verify(token: str) -> Claims:
 def _decode(token: str) -> dict[str, Any]:
     registry = jwt.JWTClaimsRegistry(
         leeway=LEEWAY,
-        iss={"essential": True, "value": settings.PSC_ISSUER},
-        aud={"essential": True, "value": settings.PSC_AUDIENCE},
-        exp={"essential": True},
-        sub={"essential": True},
+        iss=exactly(settings.PSC_ISSUER),
+        aud=exactly(settings.PSC_AUDIENCE),
+        exp=THERE,
+        sub=THERE,
     )
     try:
         decoded = signed(token)

@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from access import ended_sessions, identity
+from access.identity import THERE, exactly
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 FRESH_SECONDS = 300  # older: late, or replayed
@@ -37,12 +38,12 @@ def accept(token: str) -> None:
 def _verified(token: str) -> dict[str, Any]:
     registry = jwt.JWTClaimsRegistry(
         leeway=identity.LEEWAY,
-        iss={"essential": True, "value": settings.PSC_ISSUER},
-        aud={"essential": True, "value": settings.PSC_CLIENT_ID},
-        iat={"essential": True},
-        exp={"essential": True},
-        jti={"essential": True},
-        events={"essential": True},
+        iss=exactly(settings.PSC_ISSUER),
+        aud=exactly(settings.PSC_CLIENT_ID),
+        iat=THERE,
+        exp=THERE,
+        jti=THERE,
+        events=THERE,
     )
     if not settings.PSC_CLIENT_ID or not 0 < len(token) <= LONGEST:
         raise Invalid
@@ -61,7 +62,7 @@ def _is_logout_token(header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """What the signature and the registry of claims do not say."""
     names = [claims[name] for name in ("jti", "sub", "sid") if name in claims]
     return (
-        str(header.get("typ", "jwt")).lower() in {"jwt", "logout+jwt"}
+        ("typ" not in header or str(header["typ"]).lower() in {"jwt", "logout+jwt"})
         and "nonce" not in claims  # an ID token carries one
         and isinstance(claims["events"], dict)
         and isinstance(claims["events"].get(EVENT), dict)

@@ -86,8 +86,8 @@ def _cells(path: Path) -> Iterator[Cell]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongMatrix("Le fichier ne peut pas être lu : un texte UTF-8 est attendu.") from error
-    header = text.partition("\n")[0]
-    rows = csv.DictReader(text.splitlines(), delimiter=";" if header.count(";") > header.count(",") else ",")
+    lines = text.splitlines() or [""]
+    rows = csv.DictReader(lines, delimiter=";" if ";" in lines[0] else ",")
     known = {name.strip() for name in rows.fieldnames or ()}
     shape = next((one for one in SHAPES if known.issuperset(one)), None)
     if shape is None:

@@ -217,7 +217,7 @@ def _open(opening: OpeningRequest, data: dict[str, Any]) -> User | None:
     with transaction.atomic():
         known = User.objects.filter(email=opening.email).first()
         if known is not None and known.kind != User.Kind.PERSON:
-            raise ValidationError("Cette adresse sert déjà à un autre compte : donnez-en une autre.")
+            raise ValidationError("Cette adresse sert déjà à un autre compte : donnez-en une autre.", code="taken")
         person = opening.insured
         user = known or User.objects.create_user(
             opening.email,

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from rest_framework.exceptions import AuthenticationFailed
 
 from access import identity
-from access.identity import Claims
+from access.identity import THERE, Claims, exactly
 
 SCOPE = "openid scope_all"
 TIMEOUT = 5  # seconds for each answer of the issuer
@@ -131,9 +131,9 @@ def finish(request: HttpRequest) -> tuple[Claims, str]:
 
 def _wanted() -> dict[str, Any]:
     return {
-        "iss": {"essential": True, "value": settings.PSC_ISSUER},
-        "aud": {"essential": True, "value": settings.PSC_CLIENT_ID},
-        "acr": {"essential": True, "values": settings.PSC_LEVELS},
+        "iss": exactly(settings.PSC_ISSUER),
+        "aud": exactly(settings.PSC_CLIENT_ID),
+        "acr": THERE | {"values": settings.PSC_LEVELS},
     }
 
 
@@ -161,8 +161,8 @@ def _user_information(client: Any, token: Any, sub: str) -> dict[str, Any]:
         found = identity.signed(answer.text.strip()).claims
         jwt.JWTClaimsRegistry(
             leeway=identity.LEEWAY,
-            iss={"essential": True, "value": settings.PSC_ISSUER},
-            aud={"essential": True, "value": settings.PSC_CLIENT_ID},
+            iss=exactly(settings.PSC_ISSUER),
+            aud=exactly(settings.PSC_CLIENT_ID),
         ).validate(found)
     else:
         found = answer.json()

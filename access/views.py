@@ -191,7 +191,7 @@ def _decide(
     try:
         with holder.enter(request, Act.AUTHORISE, event, lock=True, object_id=who.pk) as entry:
             if not entry.dossier.is_open:
-                raise ValidationError("Ce dossier est fermé : ses autorisations ne changent plus.")
+                raise ValidationError("Ce dossier est fermé : ses autorisations ne changent plus.", code="closed")
             done = act(entry, who)
     except ValidationError as error:
         return _professional(request, professional_id, form, " ".join(error.messages), status=422)

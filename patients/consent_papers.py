@@ -23,10 +23,12 @@ class Scan:
 def read(content: bytes) -> Scan:
     """What the file is by its first bytes, whatever its name says. Raises ValidationError."""
     if len(content) > LARGEST:
-        raise ValidationError("Le fichier dépasse 5 Mo : numérisez en noir et blanc, à 200 points par pouce.")
+        raise ValidationError(
+            "Le fichier dépasse 5 Mo : numérisez en noir et blanc, à 200 points par pouce.", code="large"
+        )
     kind = next((kind for start, kind in SIGNATURES.items() if content.startswith(start)), None)
     if kind is None:
-        raise ValidationError("Le formulaire numérisé doit être un PDF, un JPEG ou un PNG.")
+        raise ValidationError("Le formulaire numérisé doit être un PDF, un JPEG ou un PNG.", code="kind")
     return Scan(kind, content)
 
 

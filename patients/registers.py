@@ -166,7 +166,7 @@ def _person(row: dict[str, Any], regimes: set[str], caisses: set[str]) -> tuple[
     try:
         born = dt.date.fromisoformat(row["birth_date"])
     except ValueError as error:
-        raise ValidationError("La date de naissance s'écrit AAAA-MM-JJ.") from error
+        raise ValidationError("La date de naissance s'écrit AAAA-MM-JJ.", code="date") from error
     return (
         number.lookup,
         number.oid,

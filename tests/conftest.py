@@ -22,6 +22,9 @@ from tests import factories
 from tests.browser import CHROMIUM
 from tests.emptied import empty
 from tests.one_dossier import guard
+from tests.pages import reader, watch
+from tests.sentences import listen, listener
+from tests.trails import audit, auditor
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -69,6 +72,24 @@ def _one_dossier() -> Iterator[None]:
     found, guard.found[:] = sorted(set(guard.found)), []
     if found:
         pytest.fail("R6, sans dossier :\n" + "\n".join(found), pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ears_and_eyes() -> None:
+    listen()
+    watch()
+    audit()
+
+
+@pytest.fixture(autouse=True)
+def _said_and_shown() -> Iterator[None]:
+    """What the product said during a test was said in sentences; what it showed and traced has its form."""
+    for watcher in (listener, reader, auditor):
+        watcher.found.clear()
+    yield
+    found = sorted({*listener.found, *reader.found, *auditor.found})
+    if found:
+        pytest.fail("Mal dit, mal montré ou mal tracé :\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.fixture(autouse=True)

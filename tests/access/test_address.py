@@ -182,13 +182,19 @@ def test_the_old_address_puts_everything_back(browser, holder, mailoutbox):
     assert stranger.post(link).status_code == 410
 
 
-def test_means_that_were_there_long_before_stay(browser, holder, mailoutbox):
-    before = holder.email
-    change(browser, mailoutbox, before)
-    old = Authenticator.objects.create(user=holder, type=Authenticator.Type.TOTP, data={"secret": "x"})
-    Authenticator.objects.update(created_at=old.created_at - dt.timedelta(days=3))
-    Client().post(undo_link(mailoutbox))
-    assert Authenticator.objects.filter(user=holder).exists()
+@pytest.mark.parametrize(
+    ("before", "stays"), [(dt.timedelta(days=1), False), (dt.timedelta(days=1, seconds=1), True)]
+)
+def test_means_that_were_there_the_day_before_stay(holder, mailoutbox, time_machine, before, stays):
+    time_machine.move_to(NOON, tick=False)
+    change(entrance.enter(holder, mailoutbox), mailoutbox, holder.email)
+    other = entrance.account(make.DossierFactory())
+    for user in (holder, other):
+        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    Authenticator.objects.update(created_at=NOON - before)
+    assert Client().post(undo_link(mailoutbox)).status_code == 200
+    assert Authenticator.objects.filter(user=holder).exists() is stays
+    assert Authenticator.objects.filter(user=other).exists()
 
 
 def test_after_seven_days_the_way_back_is_over(holder, mailoutbox, time_machine):
@@ -245,9 +251,47 @@ def test_mails_are_counted(browser, holder, settings):
 def test_the_way_back_is_closed_when_another_account_has_the_old_address(browser, holder, mailoutbox):
     before = holder.email
     change(browser, mailoutbox, before)
-    make.UserFactory(email=before)
-    assert Client().post(undo_link(mailoutbox)).status_code == 410
+    link = undo_link(mailoutbox)
+    assert Client().get(link).status_code == 200
+    other = make.UserFactory(email=before.upper())
+    assert Client().post(link).status_code == 410
+    other.delete()
+    EmailAddress.objects.create(user=make.UserFactory(), email=before.title())
+    assert Client().post(link).status_code == 410
     assert address(holder) == FRESH
+
+
+def test_the_trace_of_a_change_says_by_what_it_was_proven(browser, holder, mailoutbox):
+    change(browser, mailoutbox, holder.email)
+    Client().post(undo_link(mailoutbox))
+    traces = Trace.objects.filter(event="email_changed").order_by("seq")
+    assert list(traces.values_list("means", "actor_id", "detail")) == [
+        ("compte+code", str(holder.pk), {}),
+        ("e-mail", str(holder.pk), {"changes": ["undone"]}),
+    ]
+
+
+def test_what_is_asked_is_of_the_account_that_asked_it(browser, holder, mailoutbox):
+    """Five tries, half an hour; a code of ten characters of the alphabet of codes."""
+    ask(browser, "NOUVELLE@example.org")
+    kept = browser.session["new_address"]
+    assert (kept["email"], kept["tries"], kept["both"], len(kept["nonce"])) == (FRESH, 0, True, 32)
+    code = addresses.code(holder.pk, FRESH, kept["nonce"], "new")
+    assert code_to(mailoutbox, FRESH).replace(" ", "") == code
+    others = {
+        addresses.code(make.UserFactory().pk, FRESH, kept["nonce"], "new"),
+        addresses.code(holder.pk, "x@example.org", kept["nonce"], "new"),
+        addresses.code(holder.pk, FRESH, "0" * 32, "new"),
+        addresses.code(holder.pk, FRESH, kept["nonce"], "old"),
+    }
+    assert len(others | {code}) == 5 and {len(one) for one in others} == {10}
+    for _ in range(4):
+        browser.post(reverse("account_address_code"), {"new": "A", "old": "A"})
+    assert browser.session["new_address"]["tries"] == 4
+    right = {"new": code, "old": code_to(mailoutbox, holder.email)}
+    assert browser.post(reverse("account_address_code"), right).status_code == 302
+    assert address(holder) == FRESH
+    assert "new_address" not in browser.session
 
 
 def test_what_is_no_address_is_said(browser, holder):

@@ -15,6 +15,7 @@ from access.models import ConsentMeans, ConsentRequest, DossierGrant
 from audit.models import Trace
 from audit.scoped import uuid7
 from audit.trail import Event
+from patients import terms
 from patients.models import Notice, Patient
 from tests import factories as make
 
@@ -196,6 +197,7 @@ def test_an_open_page_learns_of_the_question_and_the_holder_answers(holder_clien
     request = asked(doctor, dossier)
     fragment = browser.get(reverse("consent_watch"))
     assert (fragment.status_code, "Caron" in fragment.content.decode()) == (200, True)
+    assert f"({terms.display('professions', doctor.profession)})" in fragment.content.decode()
     assert "sessionid" not in fragment.cookies
     assert not fragment.cookies  # watching keeps no session alive
     assert "suivi" in browser.get(reverse("consents")).content.decode()

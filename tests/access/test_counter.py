@@ -95,11 +95,15 @@ def test_a_person_of_another_fund_is_not_found(client, agent):
 def test_a_regime_that_may_not_open_is_told_so_with_the_other_ways(client, agent):
     person = make.InsuredFactory()
     OpeningRule.objects.create(
-        regime=person.regime, channel="counter", allowed=False, since=dt.date(2016, 1, 1), note="pilote de 2016"
+        regime=person.regime,
+        channel="counter",
+        allowed=False,
+        since=dt.date(2016, 1, 1),
+        note="Le pilote n'est pas fini ici.",
     )
     look_for(client, person)
     page = client.get("/guichet/personne/").content.decode()
-    assert "pilote de 2016" in page
+    assert "Le pilote n&#x27;est pas fini ici." in page
     assert "en ligne : oui" in page
     assert client.post("/guichet/ouvrir/", LIVE).status_code == 302
     assert not Dossier.objects.exists()

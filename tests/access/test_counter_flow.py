@@ -149,8 +149,15 @@ def test_a_newcomer_of_another_fund_is_sent_to_it(client, service):
 def test_without_a_service_or_a_reader_the_page_does_not_offer_them(client, agent, settings):  # noqa: F811
     settings.INS_SERVICE = settings.CARD_READER = ""
     page = client.get("/guichet/").content.decode()
-    assert "Nouvel arrivant" not in page
-    assert "Lire la carte" not in page
+    assert ("Nouvel arrivant" in page, "Lire la carte" in page) == (False, False)
+    settings.CARD_READER = "patients.vitale.FromFile"
+    page = client.get("/guichet/").content.decode()
+    assert ("Nouvel arrivant" in page, "Lire la carte" in page) == (False, True)
+    settings.INS_SERVICE, settings.CARD_READER = "patients.insi.Demonstration", ""
+    page = client.get("/guichet/").content.decode()
+    assert ("Nouvel arrivant" in page, "Lire la carte" in page) == (True, False)
+    assert "Trouver une personne" in page
+    settings.CARD_READER = ""
     assert client.post("/guichet/carte/").headers["Location"] == "/guichet/"
 
 

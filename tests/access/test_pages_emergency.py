@@ -81,6 +81,14 @@ def test_what_became_of_the_attestation(browser, dossier, hours, fields, said):
     assert ("« Coma. »" in page) is ("attestation" in fields)
 
 
+def test_those_that_nobody_justified_in_time_come_first_then_the_latest(browser, dossier):
+    came(dossier, 1, reason="A")
+    came(dossier, 30, reason="B")
+    came(dossier, 50, reason="C")
+    came(dossier, 70, reason="D", attested_at=NOON - 60 * HOUR, attestation="Coma.")
+    assert re.findall("Raison donnée : « (.) »", shown(browser)) == ["B", "C", "A", "D"]
+
+
 def test_nobody_came(browser):
     assert "Personne n'a ouvert votre dossier en urgence." in shown(browser)
 

@@ -72,6 +72,26 @@ def test_a_structure_is_named_as_its_software_and_an_act_of_the_service_says_so(
         ({"allowed": False}, "Dr Paul Morel n'a pas pu ouvrir le document « Bilan »"),
         ({"actor_id": "me", "event": "document_masked"}, "Vous avez masqué le document « Bilan » aux professionnels"),
         ({"actor_kind": "counter", "event": "dossier_opened"}, "Le guichet de votre caisse a ouvert ce dossier"),
+        ({"actor_id": "me", "allowed": False}, "Vous n'avez pas pu ouvrir le document « Bilan »"),
+        ({"event": "inconnu"}, "Dr Paul Morel a fait un autre acte"),
+        ({"event": "inconnu", "allowed": False}, "Dr Paul Morel n'a pas pu faire un autre acte"),
+        ({"event": "trail_read", "detail": {"page": "profil"}}, "Dr Paul Morel a consulté la page Profil"),
+        ({"event": "trail_read"}, "Dr Paul Morel a consulté l'activité de ce dossier"),
+        (
+            {"event": "emergency_changed", "detail": {"setting": "carte"}},
+            "Dr Paul Morel a changé la carte d'urgence, en la retirant",
+        ),
+        ({"event": "contact_changed"}, "Dr Paul Morel a changé les coordonnées"),
+        (
+            {
+                "event": "document_opened_to",
+                "detail": {"to_name": "DR Zoé PETIT", "until": "2027-03-04T00:00:00+01:00"},
+            },
+            "Dr Paul Morel a ouvert le document « Bilan » à Dr Zoé Petit jusqu'au 3 mars 2027",
+        ),
+        ({"event": "document_opened_to"}, "Dr Paul Morel a ouvert le document « Bilan » à un professionnel"),
+        ({"actor_name": ""}, "Une personne a ouvert le document « Bilan »"),
+        ({"actor_kind": "structure"}, "Le logiciel de l'établissement a ouvert le document « Bilan »"),
         (
             {"event": "document_masked", "detail": {"changes": ["confidentiality"]}},
             "Dr Paul Morel a changé la confidentialité de le document « Bilan »",
@@ -97,11 +117,41 @@ def test_a_professional_who_recorded_the_agreement_is_told_apart():
         ("MME Julie PETIT-DURAND", "Mme Julie Petit-Durand"),
         ("M Luc D'ARCY", "M. Luc D'Arcy"),
         ("Antoine Marchand", "Antoine Marchand"),
+        ("DR Jian LI", "Dr Jian Li"),
+        ("PR Paul McDonald", "Pr Paul McDonald"),
+        ("MLLE Ève X", "Mlle Ève X"),
         ("", ""),
     ],
 )
 def test_names_as_people_write_them(name, said):
     assert words.polite(name) == said
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"profession": "10", "structure_name": "Cabinet des Lilas"}, "médecin, Cabinet des Lilas"),
+        ({"profession": "10"}, "médecin"),
+        ({"structure_name": "Cabinet des Lilas"}, "Cabinet des Lilas"),
+        ({}, ""),
+        ({"actor_kind": "holder", "profession": "10"}, "titulaire"),
+        ({"actor_kind": "representative"}, "représentant légal"),
+        ({"actor_kind": "carer"}, "aidant"),
+        ({"actor_kind": "counter"}, ""),
+    ],
+)
+def test_who_he_is_beside_his_name(code_tables, fields, said):
+    assert words.quality(told(**fields)) == said
+
+
+def test_the_way_of_an_access_is_told_when_it_is_not_the_ordinary_one():
+    assert words.mode(told(mode="regulation")) == "pendant un appel au SAMU-Centre 15"
+    assert words.mode(told()) == ""
+
+
+@pytest.mark.parametrize("me", ["", "81000000018", "other"])
+def test_who_reads_is_told_you(me):
+    assert words.who(told(), me) == ("Vous" if me == "81000000018" else "Dr Paul Morel")
 
 
 def test_days_in_words():
@@ -124,6 +174,15 @@ def test_of_a_right_that_did_not_run_then_nothing_is_told():
     noon = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
     ended = rights.Right(since=noon - dt.timedelta(days=9), until=noon - dt.timedelta(days=2), said=noon)
     assert rights._told([ended], "authorised", noon) == rights.Told()
+
+
+def test_of_an_authorisation_that_had_ended_its_last_day_is_told():
+    noon = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+    ended = rights.Right(since=noon - dt.timedelta(days=9), until=noon, said=noon - dt.timedelta(days=9))
+    assert rights._told([ended], "expired", noon) == rights.Told("Elle avait pris fin le 23 novembre 2026.", None)
+    before = noon - dt.timedelta(seconds=1)
+    assert rights._told([ended], "expired", before) == rights.Told("", None)
+    assert rights._told([ended], "not_authorised", noon) == rights.Told("", None)
 
 
 @pytest.mark.parametrize(

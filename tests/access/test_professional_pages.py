@@ -46,7 +46,7 @@ def asked(path, name, user, kept=None, cookie=True):
 
 
 def claims(*situations):
-    return Claims("810000000005", "MOREL", "Paul", "eidas1", False, situations, 0, "sub-1", "sid-1", 5.0)
+    return Claims("810000000005", "MOREL", "Paul", situations, "eidas1", False, 0, "sub-1", "sid-1", 5.0)
 
 
 def session(doctor, *situations):

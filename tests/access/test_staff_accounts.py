@@ -81,6 +81,54 @@ def test_an_agent_serves_a_second_caisse_then_leaves_the_first(odile):
     assert CaisseGroupGrant.objects.filter(content_object=one).exists()
 
 
+def test_the_trace_of_a_change_says_which(odile):
+    one, two = make.CaisseFactory(), make.CaisseFactory(code="692", name="Autre caisse")
+    user = karim(one)
+    for words in (
+        ["serve", "--caisse", two.code],
+        ["leave", "--caisse", two.code],
+        ["role"],
+        ["reset"],
+        ["end"],
+        ["back"],
+    ):
+        staff(words[0], user.email, *words[1:])
+    traces = Trace.objects.filter(event__startswith="staff_").order_by("at").values_list("event", "detail")
+    assert list(traces) == [
+        ("staff_added", {"kind": "agent", "caisse": one.code}),
+        ("staff_changed", {"act": "serve", "caisse": two.code}),
+        ("staff_changed", {"act": "leave", "caisse": two.code}),
+        ("staff_changed", {"act": "role", "kind": "operator"}),
+        ("staff_changed", {"act": "reset"}),
+        ("staff_ended", {}),
+        ("staff_changed", {"act": "take_back"}),
+    ]
+
+
+def test_what_is_said_names_who_and_what(odile):
+    one, two = make.CaisseFactory(), make.CaisseFactory(code="692", name="Autre caisse")
+    said = staff("add", "karim@example.org", "Karim", "Benali", "--caisse", one.code)
+    assert said == "Compte ouvert pour Karim Benali. Donnez-lui un code : access_code karim@example.org\n"
+    assert staff("serve", "karim@example.org", "--caisse", two.code) == "Karim Benali sert la caisse 692.\n"
+    first, *rest = staff("list").splitlines()
+    start, groups = first.rsplit("  ", 1)
+    assert start == "actif  karim@example.org  Karim Benali"
+    assert sorted(groups.split(", ")) == sorted([f"Guichet {one.name}", f"Guichet {two.name}"])
+    assert rest == [f"actif  {WHO}  Odile Fournier  exploitation", "2 comptes."]
+    assert staff("leave", "karim@example.org", "--caisse", two.code) == "Karim Benali ne sert plus la caisse 692.\n"
+    said = staff("role", "karim@example.org", "--caisse", two.code)
+    assert said == "Karim Benali : agent de guichet. Il se connecte de nouveau.\n"
+    said = staff("end", "karim@example.org")
+    assert said == "Le compte de Karim Benali est fermé, ses sessions aussi.\n"
+    assert staff("list").startswith("fermé  karim@example.org")
+    said = staff("back", "karim@example.org")
+    assert said == "Le compte de Karim Benali est rouvert. Donnez-lui un code : access_code karim@example.org\n"
+    code, said = staff("reset", "karim@example.org").splitlines()
+    assert said == "Karim Benali n'a plus de second facteur ; ce code, remis en main propre, le fait revenir."
+    assert recovery.confirm(User.objects.get(email="karim@example.org"), code)
+    assert staff("reset", "karim@example.org", apply=False).count("\n") == 1  # no code is shown
+
+
 def test_a_role_changes_whole(odile):
     caisse = make.CaisseFactory()
     user = karim(caisse)
@@ -162,5 +210,10 @@ def test_the_first_operator_is_made_by_the_installation_and_nobody_after_him(mon
         staff("add", "deux@example.org", "Deux", "F")
     right = totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time()))))
     monkeypatch.setattr("getpass.getpass", lambda prompt: right)
+    for other in ({"kind": "agent"}, {"is_active": False}):
+        User.objects.filter(pk=odile.pk).update(**other)
+        with pytest.raises(CommandError, match="n'est pas celui d'un exploitant"):
+            staff("add", "deux@example.org", "Deux", "F")
+        User.objects.filter(pk=odile.pk).update(kind="operator", is_active=True)
     staff("add", "deux@example.org", "Deux", "F")
     assert User.objects.get(email="deux@example.org").history.get().history_user_id == f"operator:{odile.pk}"

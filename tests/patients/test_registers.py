@@ -78,6 +78,43 @@ def test_the_directory_gives_professionals_structures_and_situations_once():
     assert (morel.rpps, morel.profession, morel.situations.count()) == ("81000000018", "10", 2)
 
 
+def test_a_structure_is_named_by_its_finess_else_its_siret_else_its_own_number(tmp_path):
+    lines = DIRECTORY.read_text().splitlines()
+    names = lines[0].split("|")
+    row = lines[1].split("|")
+    for number, cells in enumerate(
+        [("690000001", "11111111111111", "T1"), ("", "22222222222222", "T2"), ("", "", "T3")]
+    ):
+        for name, value in zip(("finess", "siret", "technical"), cells, strict=True):
+            row[names.index(registers_of_access.COLUMNS[name])] = value
+        lines[number + 1] = "|".join(row)
+    path = tmp_path / "directory.txt"
+    path.write_text("\n".join(lines[:4]) + "\n")
+    said, _ = load("load_professionals", path)
+    assert set(Structure.objects.values_list("identifier", flat=True)) == {"1690000001", "322222222222222", "T3"}
+    assert said.strip() == (
+        "3 lignes lues : professionnels 1 ajoutés, 0 modifiés, 0 retirés ; structures 3 ajoutées, 0 modifiées ; "
+        "situations 3 ajoutées, 0 retirées ; 0 lignes refusées."
+    )
+    structure = registers_of_access.COLUMNS["structure_name"]
+    lines[1:3] = [_named(line, names, structure, f"Nouveau nom {line[-9:]}") for line in lines[1:3]]
+    given = registers_of_access.COLUMNS["given"]
+    lines[1:3] = [_named(line, names, given, "Zoé") for line in lines[1:3]]
+    path.write_text("\n".join([*lines[:3], "trop|court"]) + "\n")
+    said, complained = load("load_professionals", path)
+    assert said.strip() == (
+        "3 lignes lues : professionnels 0 ajoutés, 1 modifiés, 0 retirés ; structures 0 ajoutées, 2 modifiées ; "
+        "situations 0 ajoutées, 1 retirées ; 1 lignes refusées."
+    )
+    assert "Ligne 4 " in complained
+
+
+def _named(line, names, column, value):
+    row = line.split("|")
+    row[names.index(column)] = value
+    return "|".join(row)
+
+
 def test_who_is_no_longer_in_a_full_directory_is_no_longer_in_practice(tmp_path):
     load("load_professionals", DIRECTORY)
     path = tmp_path / "full.txt"

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *, days, remind, apply, **options):
         if apply and not remind:
-            raise CommandError("--apply va avec --remind : la liste ne change rien.")
+            raise CommandError("La liste ne change rien : --apply va avec --remind.")
         today = timezone.localdate()
         rows = request_reminders.due(today, days)
         for row in rows:

@@ -54,27 +54,27 @@ class Command(OperatorCommand):
         self.conclude(said, apply=apply)
 
     def _act(self, act: str, options: dict[str, Any], by: Actor, reason: str) -> tuple[str, str]:
-        email, caisse = options["email"], options.get("caisse", "")
+        email = options["email"]
         if act == "add":
-            user = staff_accounts.add(email, options["first"], options["last"], caisse=caisse, by=by, reason=reason)
+            names = options["first"], options["last"]
+            user = staff_accounts.add(email, *names, caisse=options["caisse"], by=by, reason=reason)
             return f"Compte ouvert pour {user}. Donnez-lui un code : access_code {user.email}", ""
         if act == "end":
-            return (
-                f"Le compte de {staff_accounts.end(email, by=by, reason=reason)} est fermé, ses sessions aussi.",
-                "",
-            )
+            user = staff_accounts.end(email, by=by, reason=reason)
+            return f"Le compte de {user} est fermé, ses sessions aussi.", ""
         if act == "back":
             user = staff_accounts.take_back(email, by=by, reason=reason)
             return f"Le compte de {user} est rouvert. Donnez-lui un code : access_code {user.email}", ""
+        if act == "reset":
+            user, code = staff_accounts.reset(email, by=by, reason=reason)
+            return f"{user} n'a plus de second facteur ; ce code, remis en main propre, le fait revenir.", code
+        caisse = options["caisse"]
         if act == "serve":
             return f"{staff_accounts.serve(email, caisse, by=by, reason=reason)} sert la caisse {caisse}.", ""
         if act == "leave":
             return f"{staff_accounts.leave(email, caisse, by=by, reason=reason)} ne sert plus la caisse {caisse}.", ""
-        if act == "role":
-            user = staff_accounts.change_role(email, caisse=caisse, by=by, reason=reason)
-            return f"{user} : {user.get_kind_display()}. Il se connecte de nouveau.", ""
-        user, code = staff_accounts.reset(email, by=by, reason=reason)
-        return f"{user} n'a plus de second facteur ; ce code, remis en main propre, le fait revenir.", code
+        user = staff_accounts.change_role(email, caisse=caisse, by=by, reason=reason)
+        return f"{user} : {user.get_kind_display()}. Il se connecte de nouveau.", ""
 
     def _list(self) -> None:
         users = User.objects.filter(kind__in=staff_accounts.STAFF).prefetch_related("groups").order_by("email")

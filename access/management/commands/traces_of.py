@@ -42,7 +42,7 @@ class Command(OperatorCommand):
     def handle(self, *, number: str, file: Path, since: dt.date, until: dt.date, apply: bool, **options: Any) -> None:
         idnat = self._idnat(number)
         if until < since:
-            raise CommandError("--until vient avant --since.")
+            raise CommandError("Le dernier jour (--until) vient avant le premier (--since).")
         if not options["reason"].strip():
             raise CommandError("Dites qui le demande et pourquoi : --reason.")
         begin, end = (timezone.make_aware(dt.datetime.combine(day, dt.time())) for day in (since, until))
@@ -74,7 +74,7 @@ class Command(OperatorCommand):
                 os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="", encoding="utf-8"
             )
         except OSError as error:
-            raise CommandError(f"{file} ne peut pas être écrit, ou existe déjà.") from error
+            raise CommandError(f"Le fichier {file} ne peut pas être écrit, ou existe déjà.") from error
         detail = {"idnat": idnat, "since": since.isoformat(), "until": until.isoformat()}
         trail.record(Event.TRACES_EXPORTED, by=by, dossier_id=None, reason=reason, detail=detail)
         count = 0

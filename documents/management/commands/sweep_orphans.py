@@ -27,4 +27,4 @@ class Command(Acting):
         )
         if report.missing:
             named = ", ".join(str(document_id) for document_id in report.missing[:20])
-            raise CommandError(f"{len(report.missing)} documents sans fichier : restaurez-les. {named}")
+            raise CommandError(f"{len(report.missing)} documents sans fichier : restaurez-les ({named}).")
