@@ -15,9 +15,23 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {200, 204, 206, 301, 302, 304, 400, 403, 404, 405, 406, 409, 410, 413, 415, 416, 422, 429, 500, 503}
 PROGRAMS = ("/api/", "/fhir/"), {201, 401, 412, 423}  # what an interface alone answers
 OFFICE = ("/admin/", "/guichet/")  # styled by the admin's own sheets
-OURS = ("access/", "copies/", "documents/", "lifecycle/", "public/", "requests/", "emails/", "pdf/", "patients/")
+OURS = (
+    "access/",
+    "copies/",
+    "counter/",
+    "documents/",
+    "lifecycle/",
+    "public/",
+    "requests/",
+    "emails/",
+    "pdf/",
+    "patients/",
+)
 # What a page may be given or not; every other name that a template writes is in what it was given.
-OPTIONAL = {"allow_multiple_selected", "also", "dossier", "ended", "error", "input_type", "mode", "reason", "slug"}
+OPTIONAL = {
+    "allow_multiple_selected", "also", "dossier", "ended", "error", "errors", "input_type", "mode", "reason", "size",
+    "slug",
+}  # fmt: skip
 OPTIONAL_THERE = {
     "access/address.html": {"form", "late"},
     "access/address_undo.html": {"over"},
@@ -47,13 +61,12 @@ class Reader(logging.Handler):
         """Django's own word, in its journal, of a name that it did not find."""
         if record.msg.startswith("Exception while resolving variable") and isinstance(record.args, tuple):
             name, template = map(str, record.args)
-            if template.startswith(OURS) and name not in OPTIONAL | OPTIONAL_THERE.get(template, set()):
+            if name in written(template) - OPTIONAL - OPTIONAL_THERE.get(template, set()):
                 self.found.append(f"{template}: {name} is not given")
 
     def read(self, path: str, answer: Any) -> None:
-        if answer.status_code not in PAGES and not (
-            path.startswith(PROGRAMS[0]) and answer.status_code in PROGRAMS[1]
-        ):
+        more = PROGRAMS[1] if path.startswith(PROGRAMS[0]) else set()
+        if answer.status_code not in PAGES | more:
             self.found.append(f"{path}: {answer.status_code}")
         if answer.streaming or not answer.get("Content-Type", "").startswith("text/html"):
             return
@@ -64,6 +77,15 @@ class Reader(logging.Handler):
             used = {name for names in CLASS.findall(shown) for name in names.split()}
             own = {name for sheet in re.findall(r"<style\b.*?</style>", page, re.S) for name in HOOKS.findall(sheet)}
             self.found += [f"{path}: class « {name} »" for name in used - styled() - own - UNSTYLED]
+
+
+@cache
+def written(template: str) -> set[str]:
+    """The names that a template of ours writes, it or those it includes."""
+    file = ROOT / "templates" / template
+    files = [file, *file.parent.glob("_*")] if file.is_file() and template.startswith(OURS) else []
+    tags = (tag for one in files for tag in re.findall(r"{[{%].*?[%}]}", one.read_text(), re.S))
+    return {name for tag in tags for name in re.findall(r"[a-z_]\w*", tag)}
 
 
 @cache

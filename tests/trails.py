@@ -95,6 +95,7 @@ SAID: dict[str, list[str]] = {
 }
 # Of what was refused, these say more than that.
 REFUSED: dict[str, list[str]] = {
+    "copy_made": ["copy +id: kind"],
     "access_restored": ["account:"],
     "consent_answered": [": means result"],
     "document_deposited": [": code"],
