@@ -11,6 +11,8 @@ from django.test import override_settings
 from django.urls import clear_url_caches
 
 from access.management.operators import NOBODY, OperatorCommand
+from access.tasks import send_contact_code
+from audit.models import Trace
 from fhir import ids
 from patients import dossiers, insi, requests
 from patients.models import Dossier, InsuredPerson
@@ -113,6 +115,22 @@ def test_without_a_way_to_send_messages_no_telephone_is_asked_for(client, opened
     assert 'name="phone"' in client.get("/guichet/verifier/").content.decode()
 
 
+def test_a_gateway_taken_away_while_a_code_was_on_its_way_sends_nothing_and_breaks_nothing(
+    client, opened, settings, monkeypatch
+):
+    settings.TEXT_MESSAGES = "patients.text_messages.ToFiles"
+    waiting = []
+    monkeypatch.setattr(send_contact_code, "delay", lambda *said: waiting.append(said))
+    page = client.post("/guichet/verifier/", {"phone": "06 12 34 56 78"}).content.decode()
+    assert "Taper le code" in page
+    settings.TEXT_MESSAGES = ""
+    (said,) = waiting
+    send_contact_code(*said)
+    assert not (settings.MEDIA_ROOT / "messages").exists() and not mail.outbox
+    assert client.post("/guichet/verifier/", {"code": "000000"}).status_code == 422
+    assert 'name="phone"' not in client.get("/guichet/verifier/").content.decode()
+
+
 def test_of_a_minor_the_sheet_asks_for_a_representative(client, agent):  # noqa: F811
     look_for(client, make.InsuredFactory(birth_date=dt.date(2015, 1, 1), email=""))
     client.post("/guichet/ouvrir/", LIVE)
@@ -160,8 +178,12 @@ def test_a_refusal_has_a_ground_and_what_was_accepted_is_done(client, asked, age
     assert move(client, other, "faite") == (302, "done")
 
 
-def test_a_letter_that_a_request_has_not_does_not_exist(client, asked):
-    assert client.get(address(asked, "lettre/rien/")).status_code == 404
+@pytest.mark.parametrize("name", ["reponse", "remise", "rien"])
+def test_a_letter_that_a_request_has_not_yet_does_not_exist(client, asked, name):
+    before = Trace.objects.count()
+    assert client.get(address(asked, f"{name}/")).status_code == 404
+    assert Trace.objects.count() == before  # nothing was read
+    assert client.get(address(asked, "recu/")).status_code == 200
 
 
 # -- operators ------------------------------------------------------------------------------------------------
