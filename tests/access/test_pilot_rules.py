@@ -99,11 +99,11 @@ def test_a_rule_takes_the_place_of_the_one_before(odile):
 
 
 @pytest.mark.parametrize("act", [["open", "--channel", "web"], ["stop", "--channel", "web"], ["on"], ["off"]])
-def test_a_reason_of_spaces_is_none_and_no_rule_changes(odile, act):
-    registers.load_funds()
+def test_a_reason_of_spaces_is_none_and_no_rule_changes(rules, act):
+    before = list(OpeningRule.objects.order_by("pk").values())
     with pytest.raises(CommandError, match="Dites pourquoi : --reason"):
         run(*act, reason="  ")
-    assert not OpeningRule.objects.exists()
+    assert list(OpeningRule.objects.order_by("pk").values()) == before
 
 
 @pytest.mark.parametrize(
