@@ -5,8 +5,6 @@ import datetime as dt
 import pytest
 from celery.schedules import crontab
 from django.contrib.auth.models import Group, Permission
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access import request_queue, request_reminders
 from access.models import CaisseGroupGrant, Contest, User
@@ -17,7 +15,7 @@ from patients import requests
 from patients.models_requests import Request
 from tests import factories as make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 
 NOW = dt.datetime(2027, 3, 10, 11, tzinfo=dt.UTC)
 TODAY = dt.date(2027, 3, 10)
@@ -27,14 +25,6 @@ DAY = dt.timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _now(time_machine):
     time_machine.move_to(NOW, tick=False)
-
-
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
 
 
 def staff(name, kind="agent", caisse=None, **more):
