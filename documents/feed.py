@@ -18,6 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from access.registers import UUID7
+from access.roles import FEED
 from audit import trail
 from audit.trail import Actor, ActorKind, Event
 from documents.care_lines import FeedRejection, FeedRun, window_start
@@ -186,7 +187,9 @@ def _merge(run: FeedRun, chunk: Chunk, other: ThreadPoolExecutor) -> None:
 def _half(
     run: FeedRun, chunk: Chunk, rows: list[str], *, after: Future[None] | None = None, is_ahead: bool = False
 ) -> None:
+    acts = sorted(terms.table("protected_acts"))
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {FEED}")
         cursor.execute(_STAGE)
         cursor.execute(
             "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off"
@@ -198,7 +201,6 @@ def _half(
         cursor.execute("ANALYZE feed_person")  # few beside the country: looked up by key, not joined as tables
         cursor.execute(_HOLD)
         cursor.execute(_KNOWN)
-        acts = sorted(terms.table("protected_acts"))
         terms_of = {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY}
         cursor.execute(_FATES, terms_of)
         fates: dict[str, int] = dict(cursor.fetchall())

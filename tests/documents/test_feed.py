@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from audit import trail
@@ -344,6 +344,44 @@ def test_one_line_under_both_numbers_is_there_once_in_its_last_version(dossier, 
     run = feed.feed(write(*(said(dossier, version=one, matricule=number) for number, one in versions.items())))
     assert (run.lines, run.added, run.changed + run.same) == (2, 1, 1)
     assert shown() == [("1", 2, 3000)]
+
+
+def test_the_insurer_writes_and_never_reads(dossier, write, monkeypatch):
+    """The merge goes under a role of the database that may read no line, no document and no trace."""
+    roles, known = set(), trail.record_each
+
+    def record_each(*args, **more):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user")
+            roles.add(cursor.fetchone()[0])
+        known(*args, **more)
+
+    monkeypatch.setattr(trail, "record_each", record_each)
+    feed.feed(write(said(dossier)))
+    assert roles == {"dmp_feed"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() != ("dmp_feed",)  # given back
+        cursor.execute(
+            "SELECT table_name, array_agg(column_name::text ORDER BY column_name) FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND has_column_privilege('dmp_feed', table_name, column_name, 'SELECT') "
+            "GROUP BY table_name"
+        )
+        read = dict(cursor.fetchall())
+    assert set(read) == READ.keys() | {"audit_tracehead", "documents_feedrun"}  # a rank; a file's place and counts
+    assert {table: read[table] for table in READ} == READ
+    with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE dmp_feed")
+        cursor.execute("SELECT label FROM documents_careline")
+
+
+READ = {
+    "documents_careline": ["cancelled", "dossier_id", "id", "line", "source", "version"],
+    "patients_dossier": ["id", "state"],
+    "patients_identityindex": ["dossier_id", "lookup"],
+    "patients_notice": ["dossier_id", "kind"],
+    "patients_patient": ["birth_date", "dossier_id", "email"],
+}
 
 
 def test_killed_between_the_two_halves_neither_is_done_twice(dossier, write, monkeypatch):
