@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -201,7 +202,7 @@ def _half(
         cursor.execute("ANALYZE feed_person")  # few beside the country: looked up by key, not joined as tables
         cursor.execute(_HOLD)
         cursor.execute(_KNOWN)
-        terms_of = {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY}
+        terms_of: dict[str, Any] = {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY}
         cursor.execute(_FATES, terms_of)
         fates: dict[str, int] = dict(cursor.fetchall())
         if "protected" in fates:
