@@ -37,6 +37,9 @@ class Busy(Exception):
     """Another feed runs."""
 
 
+# A chunk is sorted in memory, and once: persons are few beside its lines, a hash finds them.
+_LOCAL = """SELECT set_config('lock_timeout', %s, true), set_config('work_mem', '64MB', true),
+    set_config('enable_mergejoin', 'off', true)"""
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS feed_staging (
     number bigint, key uuid, lookup bytea, source text, line text, version int,
     cancelled boolean, care_date date, paid_date date, kind text, act text, label text, quantity int, provider text,
@@ -66,8 +69,7 @@ _EMPTY = {"act": "''", "label": "''", "provider": "''", "quantity": "0", "amount
 _SAID = ", ".join(
     f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END AS {one}" if one in _EMPTY else one for one in _TOLD
 )
-# Nobody else writes lines of these dossiers: looked up and then inserted, which costs half of ON CONFLICT. What the
-# merge writes, it does not see: a dossier without lines is one that had none before.
+# Nobody else writes lines of these dossiers: what is known is looked for where there was any, the rest is new.
 _MERGE = f"""WITH {_JUDGED}, latest AS (
     SELECT DISTINCT ON (dossier_id, source COLLATE "C", line COLLATE "C")
         key, dossier_id, has_lines, source, line, version, cancelled, {_SAID} FROM judged WHERE fate = 'kept'
@@ -192,10 +194,7 @@ def _half(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {FEED}")
         cursor.execute(_STAGE)
-        cursor.execute(
-            "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off"
-        )  # a chunk is sorted in memory, once
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+        cursor.execute(_LOCAL, [PATIENCE])
         with cursor.copy("COPY feed_staging FROM STDIN") as copy:
             copy.write("\n".join(rows) + "\n" if rows else "")
         cursor.execute(_PERSONS)
