@@ -35,6 +35,9 @@ def own_databases() -> Iterator[None]:
         os.environ |= {variable: make_url(known | {"dbname": name}) for variable, name in names.items()}
         yield
     finally:
+        from django.db import connections
+
+        connections.close_all()
         run("DROP DATABASE IF EXISTS {}")
 
 
