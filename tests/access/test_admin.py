@@ -16,7 +16,8 @@ from django.urls import clear_url_caches
 from access.counter import served
 from access.counter_rights import RIGHTS
 from access.models import CaisseGroupGrant, User
-from patients.models import OpeningRule
+from patients import registers
+from patients.models import Caisse, OpeningRule
 from tests import doors
 from tests import factories as make
 
@@ -87,6 +88,28 @@ def test_a_group_serves_a_fund_until_the_end_that_is_written_and_again_when_it_i
     assert list(served(agent)) == [grant.content_object]
     reasons = grant.history.order_by("history_date").values_list("history_change_reason", flat=True)
     assert list(reasons)[1:] == ["agence fermée", "rouverte"]
+
+
+def test_a_fund_that_a_command_loaded_shows_its_history_and_is_not_changed(client, operator):
+    registers.load_funds(by=operator.actor(), reason="mise en place")
+    history = "/admin/patients/caisse/691/history/"
+    page = client.get(history).content.decode()
+    assert "mise en place" in page and str(operator) in page
+    first = Caisse.objects.get(pk="691").history.get()
+    assert client.get(f"{history}{first.pk}/").status_code == 200
+    for path in (f"{history}{first.pk}/", "/admin/patients/caisse/691/change/", "/admin/patients/caisse/add/"):
+        assert client.post(path, {"code": "691", "name": "X", "department": "69"}).status_code == 403
+
+
+def test_the_loads_of_the_registers_are_read_with_their_authors(client, operator):
+    ours = make.RegisterLoadFactory(by=operator.actor().reference, reason="fichier d'octobre")
+    other = make.RegisterLoadFactory(by="system:load_insured")
+    listed = client.get("/admin/patients/registerload/").content.decode().replace("&#x27;", "'")
+    assert "fichier d'octobre" in listed
+    for one, author in ((ours, str(operator)), (other, "la commande load_insured")):
+        page = client.get(f"/admin/patients/registerload/{one.pk}/change/")
+        assert author in page.content.decode() and one.digest in page.content.decode()
+    assert client.post(f"/admin/patients/registerload/{ours.pk}/change/", {"reason": "x"}).status_code == 403
 
 
 # Tables that the counter's role adds to or changes, and whose rows have no history: what tells of them instead.

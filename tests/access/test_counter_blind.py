@@ -33,7 +33,7 @@ from documents import contents
 from documents.models import Document
 from fhir import ids
 from patients import request_letters, requests
-from patients.models import Caisse, InsuredPerson, OpeningRule, Patient, Regime
+from patients.models import Caisse, InsuredPerson, OpeningRule, Patient, Regime, RegisterLoad
 from patients.models_envelopes import Envelope
 from tests import doors
 from tests import factories as make
@@ -134,6 +134,7 @@ def rows_of(cast):
         Caisse: (cast.dossier.caisse_id, None),
         OpeningRule: (rule.pk, rule.history.latest().pk),
         Regime: (cast.dossier.regime_id, None),
+        RegisterLoad: (make.RegisterLoadFactory().pk, None),
     }
 
 

@@ -18,7 +18,8 @@ MAY = {
     "rw": "access_contest patients_envelope",
     "r": "access_user_user_permissions auth_group_permissions auth_permission django_content_type django_migrations"
     " access_matrixversion access_professional access_structure patients_caisse patients_regime patients_term"
-    " patients_letterkey patients_clock",
+    " patients_letterkey patients_clock patients_registerload patients_historicalcaisse patients_historicalregime"
+    " access_historicalmatrixversion",
     "caw": "access_consentmeans",
     "ca": "audit_trace patients_consentpaper patients_requestpaper",
     "c": "access_emergencyaccess django_celery_beat_periodictask",
