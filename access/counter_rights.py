@@ -9,6 +9,8 @@ CHANGES, OWNS = "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
 
 # Columns of a scanned paper that name it without showing it: what the counter sealed, it does not read back.
 _PAPER = "id, dossier_id, {of}_id, media_type, size, added_at, seal"
+# Of the histories of a dossier, what `access.counter_history` shows: they are added to in whole, and read in part.
+_HISTORY = "SELECT (history_id, history_date, history_type, history_user_id, history_change_reason, {columns})"
 
 RIGHTS: dict[str, tuple[str, ...]] = {
     # Signing in, and the rights of staff.
@@ -49,14 +51,26 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     # Persons, and the life of a dossier.
     "patients_insuredperson": (ADDS,),
     "patients_patient": (CHANGES,),
-    "patients_historicalpatient": (ADDS,),
+    "patients_historicalpatient": (
+        "INSERT",
+        _HISTORY.format(columns="dossier_id, email, phone, address, postal_code, status, oid"),
+    ),
     "patients_dossier": (CHANGES,),
-    "patients_historicaldossier": (ADDS,),
+    # `masks_new_documents` alone is not shown: Django asks an added row for its columns with a default.
+    "patients_historicaldossier": (
+        "INSERT",
+        _HISTORY.format(
+            columns="id, state, opened_channel, closure, caisse_id, regime_id, refuses_heirs, masks_new_documents"
+        ),
+    ),
     "patients_identityindex": (ADDS,),
     "patients_consent": (ADDS,),
     "patients_notice": (ADDS,),
     "access_representation": (CHANGES,),
-    "access_historicalrepresentation": (ADDS,),
+    "access_historicalrepresentation": (
+        "INSERT",
+        _HISTORY.format(columns="dossier_id, id, role, user_id, since, until, evidence"),
+    ),
     # A grid is printed, never read: digests go in.
     "access_consentmeans": ("INSERT", "SELECT (id, dossier_id, grid_made_at)", "UPDATE (grid, used, grid_made_at)"),
     # What is sealed with a public key is seen to be there; the content is not in these columns.

@@ -37,7 +37,17 @@ def opened(client, agent):  # noqa: F811
     return Dossier.objects.get()
 
 
-PAGES = ["personne", "ouvrir", "coordonnees", "acces", "verifier", "lettre", "representants", "demandes/nouvelle"]
+PAGES = [
+    "personne",
+    "ouvrir",
+    "coordonnees",
+    "acces",
+    "verifier",
+    "lettre",
+    "representants",
+    "historique",
+    "demandes/nouvelle",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
