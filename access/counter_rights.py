@@ -26,7 +26,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "auth_group_permissions": (READS,),
     "auth_permission": (READS,),
     "django_admin_log": (ADDS,),
-    "django_celery_beat_periodictask": ("SELECT (id, name, last_run_at)",),  # whether beat is alive
+    "django_celery_beat_periodictask": ("SELECT (id, name, last_run_at, date_changed)",),  # whether beat is alive
     "django_content_type": (READS,),
     "django_migrations": (READS,),
     "django_session": (OWNS,),
