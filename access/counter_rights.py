@@ -22,7 +22,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "access_endedsession": (CHANGES,),
     "account_emailaddress": (CHANGES,),
     "account_emailconfirmation": (OWNS,),
-    "auth_group": (CHANGES,),
+    "auth_group": (ADDS,),
     "auth_group_permissions": (READS,),
     "auth_permission": (READS,),
     "django_admin_log": (ADDS,),

@@ -6,6 +6,7 @@ list (4277, 4292), rows deleted outside the queryset (87975), a script in a fiel
 
 import datetime as dt
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -20,6 +21,7 @@ from patients import registers
 from patients.models import Caisse, OpeningRule
 from tests import doors
 from tests import factories as make
+from tests.access.test_counter_rights import as_counter
 
 pytestmark = pytest.mark.django_db
 RULES = "/admin/patients/openingrule/"
@@ -122,7 +124,7 @@ WITHOUT_HISTORY = {
     "account_emailconfirmation": "an allauth's own code",
     "audit_trace": "the trail itself",
     "audit_tracehead": "the trail's head",
-    "auth_group": "made, never changed: Django's journal says by whom",
+    "auth_group": "made, never changed, as the test below says: Django's journal tells by whom",
     "django_admin_log": "a journal",
     "django_session": "a session",
     "mfa_authenticator": "a secret: Django's session journal and the trail tell it",
@@ -147,6 +149,29 @@ def test_whatever_the_counter_may_write_has_a_history_or_says_what_tells_of_it()
     for table in with_history:
         assert known[table].history.model._meta.db_table in histories, table
         assert "UPDATE" not in "".join(RIGHTS[known[table].history.model._meta.db_table]), table
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_is_made_and_nobody_changes_it_nor_gives_it_a_permission(client):
+    """Neither a page, forged or not, nor the role of the database that serves it: there is nothing to keep."""
+    client.force_login(doors.staff("operator"), doors.BACKEND)
+    client.post("/admin/auth/group/add/", {"name": "Ain", "permissions": [Permission.objects.first().pk]})
+    group = Group.objects.get(name="Ain")
+    for path in ("change/", "delete/"):
+        given = {"name": "Autre", "permissions": [Permission.objects.first().pk], "post": "yes"}
+        assert client.post(f"/admin/auth/group/{group.pk}/{path}", given).status_code == 403
+    assert Group.objects.get(pk=group.pk).name == "Ain" and not group.permissions.exists()
+    with as_counter() as other:
+        for statement in (
+            "UPDATE auth_group SET name = name",
+            "DELETE FROM auth_group",
+            "INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (1, 1)",
+            "DELETE FROM auth_group_permissions",
+            "UPDATE auth_permission SET name = name",
+            "INSERT INTO access_user_user_permissions (user_id, permission_id) VALUES (gen_random_uuid(), 1)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                other.execute(statement)
 
 
 def test_the_groups_given_to_an_agent_are_in_the_history(client, operator):

@@ -10,9 +10,9 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 # r: read whole, c: some columns are read, a: add, w: change (some columns at least), d: erase.
 MAY = {
     "rawd": "access_user_groups account_emailconfirmation django_session mfa_authenticator usersessions_usersession",
-    "raw": "access_user access_recovery access_endedsession account_emailaddress auth_group access_caissegroupgrant"
+    "raw": "access_user access_recovery access_endedsession account_emailaddress access_caissegroupgrant"
     " patients_openingrule patients_patient patients_dossier patients_request access_representation audit_tracehead",
-    "ra": "access_historicaluser access_historicalcaissegroupgrant django_admin_log"
+    "ra": "auth_group access_historicaluser access_historicalcaissegroupgrant django_admin_log"
     " access_historicalcontest patients_historicalopeningrule patients_historicalrequest"
     " patients_insuredperson patients_identityindex patients_consent patients_notice",
     "rw": "access_contest patients_envelope",
