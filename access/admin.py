@@ -41,12 +41,6 @@ class Recorded(Told):
 
     form = Reasoned
 
-    def get_fields(self, request, obj=None):
-        fields = list(super().get_fields(request, obj))
-        if obj is not None and not self.has_change_permission(request, obj):
-            fields.remove("reason")  # read only: nothing is asked
-        return fields
-
     def save_model(self, request, obj, form, change):
         obj._history_user, obj._change_reason = request.user.actor(), self.reason_of(form)
         obj.save()  # simple-history's own would name the account, not the actor

@@ -4,8 +4,6 @@ import datetime as dt
 import re
 
 import pytest
-from django.test import override_settings
-from django.urls import clear_url_caches
 from django.utils import timezone
 
 from access import counter_history, persons
@@ -16,10 +14,10 @@ from patients import dossiers
 from patients.models import Dossier, Patient
 from tests import doors
 from tests import factories as make
-from tests.access.test_counter import LIVE, agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import LIVE, look_for
 from tests.access.test_counter_blind import as_the_counter
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 PAGE = "/guichet/historique/"
 PARENT = {
     "role": "parent", "given": "Nora", "family": "Haddad", "email": "nora@example.org", "paper": "Livret de famille",
@@ -28,16 +26,8 @@ PARENT = {
 MOVED = {"address": "2 rue Neuve", "postal_code": "69003", "identity": "passeport", "home": "avis d'impôt"}
 
 
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice", ROLE="backoffice"):
-        yield
-    clear_url_caches()
-
-
 @pytest.fixture
-def opened(client, agent):  # noqa: F811
+def opened(client, agent):
     born = timezone.localdate() - dt.timedelta(days=3650)
     look_for(client, make.InsuredFactory(email="", postal_code="69001", birth_date=born))
     client.post("/guichet/ouvrir/", LIVE)
@@ -55,7 +45,7 @@ def read(client):
     return [re.sub(" +", " ", " | ".join(" ".join(cell) for cell in row[1:])).strip() for row in rows(client)]
 
 
-def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_changed(client, agent, opened):  # noqa: F811
+def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_changed(client, agent, opened):
     client.post("/guichet/coordonnees/", MOVED | {"checked": "on"})
     client.post("/guichet/representants/", PARENT)
     client.post("/guichet/representants/", {"end": str(Representation.objects.get(dossier=opened).pk)})
@@ -73,7 +63,7 @@ def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_chan
     assert all(row[0][0] == str(day.day) and str(day.year) in row[0] for row in rows(client))
 
 
-def test_what_the_holder_decided_of_her_readers_and_who_helps_her_are_not_here(client, agent, opened):  # noqa: F811
+def test_what_the_holder_decided_of_her_readers_and_who_helps_her_are_not_here(client, agent, opened):
     before = read(client)
     opened.allows_break_glass, opened.shows_masked_in_emergency, opened.masks_new_documents = True, True, True
     opened.emergency_lookup = b"x" * 32
@@ -84,7 +74,7 @@ def test_what_the_holder_decided_of_her_readers_and_who_helps_her_are_not_here(c
     assert read(client) == before
 
 
-def test_a_representation_whose_rights_alone_changed_says_nothing_more(client, agent, opened):  # noqa: F811
+def test_a_representation_whose_rights_alone_changed_says_nothing_more(client, agent, opened):
     client.post("/guichet/representants/", PARENT)
     before = read(client)
     row = Representation.objects.get(dossier=opened)
@@ -93,7 +83,7 @@ def test_a_representation_whose_rights_alone_changed_says_nothing_more(client, a
     assert read(client) == before
 
 
-def test_a_professional_is_not_named_and_neither_is_the_person(client, agent, opened):  # noqa: F811
+def test_a_professional_is_not_named_and_neither_is_the_person(client, agent, opened):
     doctor = make.ProfessionalFactory(family="Psychiatre")
     patient = Patient.objects.get(dossier=opened)
     for actor in (
@@ -107,20 +97,20 @@ def test_a_professional_is_not_named_and_neither_is_the_person(client, agent, op
     assert authors == [["Un", "établissement"], ["La", "personne"], ["Un", "professionnel", "de", "santé"]]
 
 
-def test_reading_it_is_traced_in_the_dossier(client, agent, opened):  # noqa: F811
+def test_reading_it_is_traced_in_the_dossier(client, agent, opened):
     client.get(PAGE)
     last = Trace.objects.filter(dossier_id=opened.pk).order_by("-at", "-seq").first()
     assert (last.event, last.object_kind, last.actor_id) == ("sheet_read", "history", str(agent.pk))
 
 
-def test_of_another_dossier_nothing_comes_in(client, agent, opened):  # noqa: F811
+def test_of_another_dossier_nothing_comes_in(client, agent, opened):
     other = make.DossierFactory()
     Representation.objects.create(dossier=other, user=make.UserFactory(), role="parent", recorded_by="x")
     assert len(read(client)) == 1
     assert len(counter_history.steps(other.pk)) == 2
 
 
-def test_of_a_destroyed_dossier_there_is_none(client, agent, opened):  # noqa: F811
+def test_of_a_destroyed_dossier_there_is_none(client, agent, opened):
     dossiers.close(opened.pk, closure="DEMANDE_TITULAIRE", by=SYSTEM)
     assert client.get(PAGE).status_code == 200
     Dossier.objects.filter(pk=opened.pk).update(state="destroyed")
@@ -128,7 +118,7 @@ def test_of_a_destroyed_dossier_there_is_none(client, agent, opened):  # noqa: F
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_role_of_the_counter_adds_to_these_histories_and_reads_this_much_of_them(client, agent):  # noqa: F811
+def test_the_role_of_the_counter_adds_to_these_histories_and_reads_this_much_of_them(client, agent):
     person = make.InsuredFactory(email="", birth_date=timezone.localdate() - dt.timedelta(days=3650))
     make.DossierFactory()  # of whom the counter adds nothing
     with as_the_counter():
