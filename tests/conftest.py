@@ -140,7 +140,7 @@ def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, s
     from django.core.management import call_command
 
     from access.models import MatrixRow, MatrixVersion
-    from patients.models import Term
+    from patients.models import RegisterLoad, Term
 
     aside = {}
     with django_db_blocker.unblock(), transaction.atomic(), connections["default"].cursor() as cursor:
@@ -149,7 +149,8 @@ def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, s
         for name in (model._meta.db_table for model in (Term, MatrixVersion, MatrixRow)):
             cursor.execute(f"CREATE TABLE aside.{name} AS TABLE public.{name}")
             aside[name] = f"INSERT INTO {name} SELECT * FROM aside.{name}"
-        for name in reversed(aside):
+        what_tells_of_it = [model._meta.db_table for model in (RegisterLoad, MatrixVersion.history.model)]
+        for name in (*reversed(aside), *what_tells_of_it):
             cursor.execute(f"DELETE FROM {name}")
     return aside
 

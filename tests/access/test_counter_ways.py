@@ -19,7 +19,17 @@ from tests import factories as make
 from tests.access.counter import LIVE, NEW, look_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
-PAGES = ["personne", "ouvrir", "coordonnees", "acces", "verifier", "lettre", "representants", "demandes/nouvelle"]
+PAGES = [
+    "personne",
+    "ouvrir",
+    "coordonnees",
+    "acces",
+    "verifier",
+    "lettre",
+    "representants",
+    "historique",
+    "demandes/nouvelle",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
