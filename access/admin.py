@@ -1,14 +1,11 @@
 """The back office: administrative tables only. Nothing is deleted here, and nothing of a document is shown."""
 
-import uuid
-
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -16,27 +13,18 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from access import admin_contests, admin_emergencies  # noqa: F401 (they register themselves)
-from access.admin_kept import Kept, ReadOnly
+from access import admin_contests, admin_emergencies, authors  # noqa: F401 (they register themselves)
+from access.admin_kept import Kept, ReadOnly, Told
 from access.models import CaisseGroupGrant, MatrixVersion, Professional, Structure, User
 from patients import terms
-from patients.models import Caisse, OpeningRule, Regime
+from patients.models import Caisse, OpeningRule, Regime, RegisterLoad
 
 # Where people sign in from, their addresses, their second factors: nobody needs them here.
 admin.site.unregister([UserSession, EmailAddress, Authenticator])
 # The schedule comes from the settings; a task chosen by hand would run with the rights of the worker.
 admin.site.unregister([PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule])
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Reasoned(forms.ModelForm):
@@ -48,37 +36,14 @@ class Reasoned(forms.ModelForm):
     )
 
 
-class Recorded(SimpleHistoryAdmin, Kept):
-    """Who changed what, when and why: a change without its reason is refused.
-
-    History is read here, never put back: a rule of the past is made again, with its author.
-    """
+class Recorded(Told):
+    """Who changed what, when and why: a change without its reason is refused."""
 
     form = Reasoned
-
-    def get_fields(self, request, obj=None):
-        fields = list(super().get_fields(request, obj))
-        if obj is not None and not self.has_change_permission(request, obj):
-            fields.remove("reason")  # read only: nothing is asked
-        return fields
 
     def save_model(self, request, obj, form, change):
         obj._history_user, obj._change_reason = request.user.actor(), self.reason_of(form)
         obj.save()  # simple-history's own would name the account, not the actor
-
-    def history_form_view(self, request, object_id, version_id, extra_context=None):
-        """Its setting hides the button alone: a form posted to it would put the past back."""
-        if request.method == "POST":
-            raise PermissionDenied
-        return super().history_form_view(request, object_id, version_id, extra_context)
-
-    def set_history_delta_changes(self, request, historical_records, foreign_keys_are_objs=True):
-        """Each row with the name of its author, whom history knows by his kind and number (`audit.actor`)."""
-        super().set_history_delta_changes(request, historical_records, foreign_keys_are_objs)
-        authors = [(row.history_user_id or "").partition(":")[2] for row in historical_records]
-        names = {str(user.pk): str(user) for user in User.objects.filter(pk__in=filter(is_uuid, authors))}
-        for row, author in zip(historical_records, authors, strict=True):
-            row.author = names.get(author, "le service")
 
     def reason_of(self, form):
         return form.cleaned_data["reason"]
@@ -155,8 +120,22 @@ class StructureAdmin(ReadOnly):
 
 
 @admin.register(Regime, Caisse, MatrixVersion)
-class TableAdmin(ReadOnly):
-    pass
+class TableAdmin(ReadOnly, Told):
+    """Loaded by a command, which gives its history its author and its reason."""
+
+
+@admin.register(RegisterLoad)
+class RegisterLoadAdmin(ReadOnly):
+    """The registers themselves have no history row by row: each of their loads has its row here."""
+
+    list_display = ["register", "at", "read", "added", "changed", "ended", "refused", "reason"]
+    list_filter = ["register"]
+    fields = ["register", "at", "author", "reason", "digest", "read", "added", "changed", "ended", "refused"]
+    readonly_fields = ["author"]
+
+    @admin.display(description="Par qui")
+    def author(self, one):
+        return authors.names([one.by])[0]
 
 
 admin.site.unregister(Group)

@@ -7,10 +7,9 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
-from access import contests, words
+from access import authors, contests, words
 from access.admin_kept import Kept
 from access.models import Contest, User
-from audit.trail import ActorKind
 
 
 class ContestForm(forms.ModelForm):
@@ -96,16 +95,14 @@ class ContestAdmin(Kept):
     @admin.display(description="historique")
     def past(self, row):
         """Who took it, who answered, when; here, for simple-history's own page would look through every dossier."""
-        rows = row.history.filter(dossier_id=row.dossier_id).order_by("history_date", "history_id")
-        lines = ((timezone.localtime(one.history_date), self._said(one), self._who(one)) for one in rows)
+        rows = list(row.history.filter(dossier_id=row.dossier_id).order_by("history_date", "history_id"))
+        names = authors.names(one.history_user_id for one in rows)
+        lines = (
+            (timezone.localtime(one.history_date), self._said(one), who) for one, who in zip(rows, names, strict=True)
+        )
         return format_html_join(
             mark_safe("<br>"), "{} : {}, par {}", ((f"{at:%d/%m/%Y %H:%M}", *rest) for at, *rest in lines)
         )
 
     def _said(self, past):
         return past.history_change_reason or "contesté"
-
-    def _who(self, past):
-        kind, _, name = (past.history_user_id or ":").partition(":")
-        user = User.objects.filter(pk=name).first() if kind == ActorKind.OPERATOR else None
-        return str(user) if user else "la personne"

@@ -1,7 +1,11 @@
 """What the tables of the administration have in common: nothing is deleted, no list changed, no column guessed."""
 
 from django.contrib.admin import SimpleListFilter
+from django.core.exceptions import PermissionDenied
+from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
+
+from access import authors
 
 CHOSEN = ("", "exact", "in", "isnull", "isempty")  # what a filter shown on the page asks
 
@@ -36,3 +40,20 @@ class ReadOnly(Kept):
 
     def has_change_permission(self, request, obj=None):
         return False
+
+
+class Told(SimpleHistoryAdmin, Kept):
+    """Rows with a history: it is read here, never put back. A rule of the past is made again, with its author."""
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None):
+        """Its setting hides the button alone: a form posted to it would put the past back."""
+        if request.method == "POST":
+            raise PermissionDenied
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def set_history_delta_changes(self, request, historical_records, foreign_keys_are_objs=True):
+        """Each row with the name of its author, whom history knows by his kind and number."""
+        super().set_history_delta_changes(request, historical_records, foreign_keys_are_objs)
+        names = authors.names(row.history_user_id for row in historical_records)
+        for row, name in zip(historical_records, names, strict=True):
+            row.author = name

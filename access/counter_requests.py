@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from access import request_queue
+from access import authors, request_queue
 from access.counter import agent_of, dossier_of, page, person_of, show
 from access.counter_request_forms import (
     ACCEPT,
@@ -32,7 +32,7 @@ from access.counter_request_forms import (
 from access.models import User
 from audit import trail
 from audit.scoped import uuid7
-from audit.trail import ActorKind, Event
+from audit.trail import Event
 from fhir import ids
 from patients import envelopes, references, request_letters, requests, sealing
 from patients.models import Dossier, Patient
@@ -167,21 +167,18 @@ def _move(row: Request, agent: User, said: dict[str, Any]) -> None:
 def _past(row: Request) -> list[dict[str, Any]]:
     """Each change with its author: the name of a member of the staff, else what kind of actor it was."""
     rows = list(row.history.filter(dossier_id=row.dossier_id).order_by("history_date", "history_id"))
-    actors = [(known.history_user_id or ":").partition(":") for known in rows]
-    staff = User.objects.filter(pk__in={name for kind, _, name in actors if kind in STAFF})
-    names = {str(user.pk): str(user) for user in staff}
+    names = authors.names(known.history_user_id for known in rows)
     return [
         {
             "at": known.history_date,
             "state": known.get_state_display(),
             "what": WHAT.get(known.history_change_reason or "", "enregistrée"),
-            "who": names.get(name) or ("le service" if kind == ActorKind.SYSTEM else "la personne"),
+            "who": name,
         }
-        for known, (kind, _, name) in zip(rows, actors, strict=True)
+        for known, name in zip(rows, names, strict=True)
     ]
 
 
-STAFF = (ActorKind.COUNTER, ActorKind.OPERATOR)  # whose id is an account's
 WHAT = {
     "taken": "prise en charge",
     "incomplete": "complément demandé",

@@ -9,6 +9,8 @@ CHANGES, OWNS = "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
 
 # Columns of a scanned paper that name it without showing it: what the counter sealed, it does not read back.
 _PAPER = "id, dossier_id, {of}_id, media_type, size, added_at, seal"
+# Of the histories of a dossier, what `access.counter_history` shows: they are added to in whole, and read in part.
+_HISTORY = "SELECT (history_id, history_date, history_type, history_user_id, history_change_reason, {columns})"
 
 RIGHTS: dict[str, tuple[str, ...]] = {
     # Signing in, and the rights of staff.
@@ -20,11 +22,11 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "access_endedsession": (CHANGES,),
     "account_emailaddress": (CHANGES,),
     "account_emailconfirmation": (OWNS,),
-    "auth_group": (CHANGES,),
+    "auth_group": (ADDS,),
     "auth_group_permissions": (READS,),
     "auth_permission": (READS,),
     "django_admin_log": (ADDS,),
-    "django_celery_beat_periodictask": ("SELECT (id, name, last_run_at)",),  # whether beat is alive
+    "django_celery_beat_periodictask": ("SELECT (id, name, last_run_at, date_changed)",),  # whether beat is alive
     "django_content_type": (READS,),
     "django_migrations": (READS,),
     "django_session": (OWNS,),
@@ -34,25 +36,41 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "access_caissegroupgrant": (CHANGES,),
     "access_historicalcaissegroupgrant": (ADDS,),
     "access_matrixversion": (READS,),
+    "access_historicalmatrixversion": (READS,),
     "access_professional": (READS,),
     "access_structure": (READS,),
     "patients_caisse": (READS,),
+    "patients_historicalcaisse": (READS,),
     "patients_clock": (READS,),  # a closing asks it
     "patients_regime": (READS,),
+    "patients_historicalregime": (READS,),
+    "patients_registerload": (READS,),
     "patients_term": (READS,),
     "patients_openingrule": (CHANGES,),
     "patients_historicalopeningrule": (ADDS,),
     # Persons, and the life of a dossier.
     "patients_insuredperson": (ADDS,),
     "patients_patient": (CHANGES,),
-    "patients_historicalpatient": (ADDS,),
+    "patients_historicalpatient": (
+        "INSERT",
+        _HISTORY.format(columns="dossier_id, email, phone, address, postal_code, status, oid"),
+    ),
     "patients_dossier": (CHANGES,),
-    "patients_historicaldossier": (ADDS,),
+    # `masks_new_documents` alone is not shown: Django asks an added row for its columns with a default.
+    "patients_historicaldossier": (
+        "INSERT",
+        _HISTORY.format(
+            columns="id, state, opened_channel, closure, caisse_id, regime_id, refuses_heirs, masks_new_documents"
+        ),
+    ),
     "patients_identityindex": (ADDS,),
     "patients_consent": (ADDS,),
     "patients_notice": (ADDS,),
     "access_representation": (CHANGES,),
-    "access_historicalrepresentation": (ADDS,),
+    "access_historicalrepresentation": (
+        "INSERT",
+        _HISTORY.format(columns="dossier_id, id, role, user_id, since, until, evidence"),
+    ),
     # A grid is printed, never read: digests go in.
     "access_consentmeans": ("INSERT", "SELECT (id, dossier_id, grid_made_at)", "UPDATE (grid, used, grid_made_at)"),
     # What is sealed with a public key is seen to be there; the content is not in these columns.

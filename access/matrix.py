@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from access.models import MatrixRow, MatrixVersion
+from audit.trail import Actor
 from patients import terms
 
 # Columns of the official cell (rules.md 2), then those of the project's own draft; in the order of `Cell`.
@@ -126,16 +127,22 @@ def differences(old: Readable, new: Readable) -> Iterator[tuple[str, list[str], 
 
 
 def load(
-    readable: Readable, *, name: str, status: str, source: str, effective_from: dt.datetime | None = None
+    readable: Readable, *, by: Actor, reason: str, effective_from: dt.datetime | None = None, **said: str
 ) -> MatrixVersion:
-    """Keep a version. The same name again replaces it; its date stays when none is given."""
+    """Keep a version. The same name again replaces it; its date stays when none is given.
+
+    `said`: its name, status, source, and the digest of its file. What says nothing new changes nothing.
+    """
     with transaction.atomic():
-        version, _ = MatrixVersion.objects.update_or_create(
-            name=name, defaults={"status": status, "source": source, "loaded_at": timezone.now()}
-        )
-        if effective_from is not None:
-            version.effective_from = effective_from
-            version.save(update_fields=["effective_from"])
+        version = MatrixVersion.objects.filter(name=said["name"]).first() or MatrixVersion()
+        new = said | ({"effective_from": effective_from} if effective_from is not None else {})
+        same = all(getattr(version, name) == value for name, value in new.items())
+        if same and not version._state.adding and readable_in(version) == readable:
+            return version
+        for name, value in (new | {"loaded_at": timezone.now()}).items():
+            setattr(version, name, value)
+        version._history_user, version._change_reason = by, reason  # type: ignore[attr-defined]
+        version.save()
         version.rows.all().delete()
         MatrixRow.objects.bulk_create(
             MatrixRow(version=version, profession=profession, readable=sorted(types))

@@ -546,6 +546,9 @@ class MatrixVersion(models.Model):
     source = models.CharField("source", max_length=300)
     effective_from = models.DateTimeField("applicable depuis", default=timezone.now)
     loaded_at = models.DateTimeField("chargée le", default=timezone.now)
+    digest = models.CharField("empreinte du fichier (SHA-256)", max_length=64, default="", db_default="", blank=True)
+
+    history = history()
 
     class Meta:
         verbose_name = "version de la matrice"

@@ -64,6 +64,18 @@ class Loaded:
     inactive: int = 0
     bad: list[BadLine] = field(default_factory=list)
 
+    @property
+    def added(self) -> int:
+        return self.professionals[0] + self.structures[0] + self.situations[0]
+
+    @property
+    def changed(self) -> int:
+        return self.professionals[1] + self.structures[1] + self.situations[1]
+
+    @property
+    def ended(self) -> int:
+        return self.inactive + self.removed_situations
+
 
 # A time-ordered key (RFC 9562, 5.7) made by PostgreSQL, which has none of its own before version 18:
 # the milliseconds over the first 48 bits of a random one, then version 7 instead of 4.

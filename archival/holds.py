@@ -6,6 +6,7 @@ Under the dossier's lock, which the destruction takes too: a hold is set before 
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -34,6 +35,11 @@ def by_id(hold_id: uuid.UUID) -> LegalHold | None:
     return LegalHold.objects.running().filter(pk=hold_id).first()
 
 
+def past(hold_id: uuid.UUID) -> list[Any]:
+    """Each act on one hold, lifted or not, the first to begin with: its history, for an operator."""
+    return list(LegalHold.history.filter(id=hold_id).order_by("history_date", "history_id"))
+
+
 def put(dossier_id: uuid.UUID, *, reason: str, evidence: str, by: Actor) -> LegalHold:
     """From now on nothing destroys this dossier. Raises ValidationError when its destruction has begun."""
     if not reason.strip() or not evidence.strip():
@@ -43,8 +49,7 @@ def put(dossier_id: uuid.UUID, *, reason: str, evidence: str, by: Actor) -> Lega
         if dossier is None or dossier.state == Dossier.State.DESTROYED:
             raise ValidationError("Ce dossier n'est plus là : il est détruit.", code="destroyed")
         row = LegalHold(dossier=dossier, reason=reason.strip(), evidence=evidence.strip(), set_by=by.reference)
-        row.save(force_insert=True)
-        _trace(row, Event.HOLD_SET, by, "set", reason.strip())
+        _keep(row, Event.HOLD_SET, by, "set", reason.strip(), force_insert=True)
     return row
 
 
@@ -55,8 +60,7 @@ def confirm(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, by: Actor) -> LegalHol
         if row.set_by == by.reference:
             raise ValidationError(TWO, code="two")
         row.confirmed_by, row.confirmed_at = by.reference, timezone.now()
-        row.save(update_fields=["confirmed_by", "confirmed_at"])
-        _trace(row, Event.HOLD_SET, by, "confirmed", row.reason)
+        _keep(row, Event.HOLD_SET, by, "confirmed", row.reason, update_fields=["confirmed_by", "confirmed_at"])
     return row
 
 
@@ -66,8 +70,8 @@ def ask_lift(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, reason: str, by: Acto
         raise ValidationError("Dites pourquoi le gel peut être levé.", code="words")
     with _locked(dossier_id, hold_id) as row:
         row.lift_asked_by, row.lift_asked_at, row.lift_reason = by.reference, timezone.now(), reason.strip()
-        row.save(update_fields=["lift_asked_by", "lift_asked_at", "lift_reason"])
-        _trace(row, Event.HOLD_LIFTED, by, "asked", row.lift_reason)
+        fields = ["lift_asked_by", "lift_asked_at", "lift_reason"]
+        _keep(row, Event.HOLD_LIFTED, by, "asked", row.lift_reason, update_fields=fields)
     return row
 
 
@@ -79,8 +83,7 @@ def lift(dossier_id: uuid.UUID, hold_id: uuid.UUID, *, by: Actor) -> LegalHold:
         if by.reference in (row.lift_asked_by, row.set_by):
             raise ValidationError(TWO, code="two")
         row.lifted_by, row.lifted_at = by.reference, timezone.now()
-        row.save(update_fields=["lifted_by", "lifted_at"])
-        _trace(row, Event.HOLD_LIFTED, by, "lifted", row.lift_reason)
+        _keep(row, Event.HOLD_LIFTED, by, "lifted", row.lift_reason, update_fields=["lifted_by", "lifted_at"])
     return row
 
 
@@ -95,7 +98,13 @@ def _locked(dossier_id: uuid.UUID, hold_id: uuid.UUID) -> Iterator[LegalHold]:
         yield row
 
 
-def _trace(row: LegalHold, event: Event, by: Actor, change: str, reason: str) -> None:
+CHANGES = {"set": "posé", "confirmed": "confirmé", "asked": "levée demandée", "lifted": "levé"}
+
+
+def _keep(row: LegalHold, event: Event, by: Actor, change: str, reason: str, **how: Any) -> None:
+    """The row, its history and its trace."""
+    row._history_user, row._change_reason = by, f"{CHANGES[change]} : {reason}"  # type: ignore[attr-defined]
+    row.save(**how)
     trail.record(
         event,
         by=by,

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from audit.scoped import DossierScoped
+from audit.scoped import DossierScoped, history
 from patients.models import Dossier
 
 
@@ -33,6 +33,7 @@ class LegalHold(DossierScoped):
     lifted_at = models.DateTimeField("levé le", null=True)
 
     objects = HoldQuerySet.as_manager()
+    history = history()
 
     class Meta:
         verbose_name = "gel d'un dossier"

@@ -37,6 +37,7 @@ REACH = (
     "patients_consentpaper",
     "patients_consent",
     "patients_dossier",
+    "archival_historicallegalhold",
     "documents_historicaldocumentgrant",
     "documents_historicaldocument",
     "access_historicalcontest",

@@ -136,12 +136,21 @@ def _set_author_of(record: Any, author: Any) -> None:
         record.history_user_id = getattr(author, "reference", None) or f"user:{author.pk}"
 
 
+class _Records(HistoricalRecords):
+    """A save of columns that the history does not keep leaves no row: a sign-in, which the trail tells, is one."""
+
+    def post_save(self, instance: Any, created: bool, using: Any = None, **more: Any) -> None:
+        saved = more.get("update_fields")
+        if saved is None or not set(saved) <= set(self.excluded_fields):
+            super().post_save(instance, created, using, **more)
+
+
 def history(**options: Any) -> HistoricalRecords:
     """History rows whose author is text: they need no account, and survive one.
 
     Set `_history_user` (an Actor) and `_change_reason` before saving.
     """
-    return HistoricalRecords(
+    return _Records(
         history_id_field=models.UUIDField(default=uuid7),
         history_user_id_field=models.CharField(max_length=120, null=True),
         history_user_getter=_author_of,

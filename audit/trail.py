@@ -7,6 +7,7 @@ transaction. If the trace cannot be written, nothing is done and nothing is show
 import datetime as dt
 import json
 import os
+import re
 import struct
 import uuid
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from audit.models import NO_DOSSIER, Trace
 from audit.request import origin
-from audit.scoped import uuid7
+from audit.scoped import uuid7, uuid7s
 
 
 class TrailDown(Exception):
@@ -193,24 +194,26 @@ _FORGOTTEN: dict[str, Any] = {"object_id": None, "object_type": "", "object_titl
 _PERSON = dict.fromkeys(("actor_id", "actor_name", "on_behalf_of"), "")
 _PERSONS = (ActorKind.HOLDER, ActorKind.REPRESENTATIVE, ActorKind.CARER)
 
+_GIVE = """CREATE TEMPORARY TABLE IF NOT EXISTS trace_given (id uuid, dossier uuid, salt bytea, detail text)
+ON COMMIT DELETE ROWS; DELETE FROM trace_given"""
 _OWN = {"id": "given.id", "dossier_id": "given.dossier", "detail": "given.detail::jsonb"}
 _EACH = ", ".join(_OWN.get(name, f"%({name})s::{_TYPES.get(name, 'text')}") for name in COLUMNS)
+# The body that is digested differs by these three alone.
+_BODY = "concat(%(one)s::text, detail, %(two)s::text, dossier, %(three)s::text, given.id, %(four)s::text)"
 _INSERT_EACH = f"""
-WITH given AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(dossiers)s::uuid[], %(salts)s::bytea[], %(bodies)s::bytea[],
-        %(details)s::text[]) AS given (id, dossier, salt, body, detail)),
-head AS (
-    INSERT INTO audit_tracehead AS known (dossier_id, seq) SELECT dossier, 1 FROM given
+WITH head AS (
+    INSERT INTO audit_tracehead AS known (dossier_id, seq) SELECT dossier, 1 FROM trace_given ORDER BY dossier
     ON CONFLICT (dossier_id) DO UPDATE SET seq = known.seq + 1 RETURNING dossier_id, seq)
 INSERT INTO audit_trace ({_NAMES}, seq, salt, leaf)
 SELECT {_EACH}, head.seq, given.salt,
-    sha256('\\x00'::bytea || given.salt || int8send(head.seq) || given.body)
-FROM given JOIN head ON head.dossier_id = given.dossier"""  # noqa: S608 (constant names)
+    sha256('\\x00'::bytea || given.salt || int8send(head.seq) || convert_to({_BODY}, 'UTF8'))
+FROM trace_given given JOIN head ON head.dossier_id = given.dossier"""  # noqa: S608
+_compact = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(row: dict[str, Any]) -> bytes:
     """What the leaf digest covers besides salt and rank: every column, as sorted compact JSON (UTF-8)."""
-    return json.dumps(
+    return _compact(
         {
             name: value.astimezone(dt.UTC).isoformat(timespec="microseconds")
             if isinstance(value, dt.datetime)
@@ -218,10 +221,7 @@ def canonical(row: dict[str, Any]) -> bytes:
             if isinstance(value, uuid.UUID)
             else value
             for name, value in row.items()
-        },
-        ensure_ascii=False,
-        sort_keys=True,
-        separators=(",", ":"),
+        }
     ).encode()
 
 
@@ -307,10 +307,11 @@ def _of_nobody(row: dict[str, Any], by: Actor) -> dict[str, Any]:
 
 def record_each(event: Event, *, by: Actor, details: dict[uuid.UUID, dict[str, Any]], ground: str = "") -> None:
     """One trace in each of these dossiers, in one statement and in the order of their keys. Raises `TrailDown`."""
-    source, now = origin(), timezone.now()
-    given: list[tuple[uuid.UUID, uuid.UUID, bytes, bytes, str]] = []
+    if not details:
+        return
+    source = origin()
     shared = dict.fromkeys(COLUMNS, "") | {
-        "at": now,
+        "at": timezone.now(),
         "event": event.value,
         "allowed": True,
         "ground": ground,
@@ -324,17 +325,19 @@ def record_each(event: Event, *, by: Actor, details: dict[uuid.UUID, dict[str, A
         "request_id": source.request_id,
         "ip": source.ip,
     }
-    for dossier_id in sorted(details):
-        key = uuid7()
-        row = shared | {"id": key, "dossier_id": dossier_id, "detail": details[dossier_id]}
-        given.append((key, dossier_id, os.urandom(16), canonical(row), json.dumps(row["detail"])))
-    if not given:
-        return
-    names = ("ids", "dossiers", "salts", "bodies", "details")
-    values = shared | dict(zip(names, map(list, zip(*given, strict=True)), strict=True))
+    marks = {name: uuid.uuid4().hex for name in ("detail", "dossier_id", "id")}  # where each trace has its own
+    parts = re.split('"{detail}"|{dossier_id}|{id}'.format_map(marks), canonical(shared | marks).decode())
+    salts = os.urandom(16 * len(details)).hex()
+    rows = [
+        f"{key}\t{dossier_id}\t\\x{salts[32 * n : 32 * n + 32]}\t{_compact(detail)}"
+        for n, (key, (dossier_id, detail)) in enumerate(zip(uuid7s(len(details)), details.items(), strict=True))
+    ]
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT_EACH, values)
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+            cursor.execute(_GIVE)
+            with cursor.copy("COPY trace_given FROM STDIN") as copy:
+                copy.write("\n".join(rows).replace("\\", "\\\\") + "\n")
+            cursor.execute(_INSERT_EACH, shared | dict(zip(("one", "two", "three", "four"), parts, strict=True)))
     except DatabaseError as error:
         raise TrailDown("Les traces n'ont pas pu être écrites.") from error
 

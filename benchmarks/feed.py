@@ -124,7 +124,7 @@ def main(lines: int, kill: bool) -> None:
         bare = bare_copy(path)
         kills = killed_three_times(path, lines) if kill else 0
         began = time.perf_counter()
-        done = subprocess.run(command(path), cwd=ground.ROOT, check=True, capture_output=True, text=True)
+        done = subprocess.run(command(path), cwd=ground.ROOT, check=True, stdout=subprocess.PIPE, text=True)
         took = time.perf_counter() - began
     tell(lines, size, bare, took, kills, done.stdout.strip())
 
@@ -160,8 +160,6 @@ if __name__ == "__main__":
 
         for alias in ("default", "keys"):
             call_command("migrate", database=alias, verbosity=0)
+        call_command("database_roles", apply=True, verbosity=0)
         call_command("load_code_tables", apply=True, verbosity=0)
         main(asked.lines, asked.kill)
-        from django.db import connections
-
-        connections.close_all()

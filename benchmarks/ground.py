@@ -35,7 +35,10 @@ def own_databases() -> Iterator[None]:
         os.environ |= {variable: make_url(known | {"dbname": name}) for variable, name in names.items()}
         yield
     finally:
-        run("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        from django.db import connections
+
+        connections.close_all()
+        run("DROP DATABASE IF EXISTS {}")
 
 
 def make_url(known: dict[str, Any]) -> str:

@@ -130,6 +130,3 @@ if __name__ == "__main__":
             call_command("migrate", database=alias, verbosity=0)
         call_command("load_code_tables", apply=True, verbosity=0)
         main(asked.dossiers)
-        from django.db import connections
-
-        connections.close_all()

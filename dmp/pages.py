@@ -8,16 +8,19 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, connection
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
 from access import counter
 from access.models import User
 from dmp import health as health_of_service
+from documents import api as fhir_api
+from fhir import problems, wire
 
 
 @login_not_required
@@ -61,6 +64,19 @@ def public(request: HttpRequest, template: str) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "403.html", {"stale_form": True}, status=403)
+
+
+NO_ADDRESS = "Cette adresse n'existe pas dans cette interface. Voyez {}."
+NO_RESOURCE = problems.Problem(404, "not-found", NO_ADDRESS.format("GET /fhir/metadata"))
+
+
+def absent(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that is nobody's. Of an interface, in its own form: the same to everybody, and nothing repeated."""
+    if request.path == "/fhir" or request.path.startswith("/fhir/"):
+        return fhir_api.answer(wire.dumps(problems.outcome_of(NO_RESOURCE)), 404)
+    if request.path == "/api" or request.path.startswith("/api/"):
+        return JsonResponse({"detail": NO_ADDRESS.format("GET /api/schema")}, status=404)
+    return page_not_found(request, exception)
 
 
 # What comes back by itself: the database, the task queue or the counters of attempts do not answer.

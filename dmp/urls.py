@@ -7,6 +7,7 @@ from archival import views_certificates
 from dmp import pages
 from documents import urls_fhir, urls_requests, views, views_contest, views_preview, views_statistics
 
+handler404 = "dmp.pages.absent"
 handler500 = "dmp.pages.failure"
 urlpatterns = [
     path("fhir", urls_fhir.root),  # first: professionals' software asks most

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from access.registers import UUID7
+from access.roles import FEED
 from audit import trail
 from audit.trail import Actor, ActorKind, Event
 from documents.care_lines import FeedRejection, FeedRun, window_start
@@ -35,50 +37,65 @@ class Busy(Exception):
     """Another feed runs."""
 
 
+# A chunk is sorted in memory, and once: persons are few beside its lines, a hash finds them.
+_LOCAL = """SELECT set_config('lock_timeout', %s, true), set_config('work_mem', '64MB', true),
+    set_config('enable_mergejoin', 'off', true)"""
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS feed_staging (
     number bigint, key uuid, lookup bytea, source text, line text, version int,
     cancelled boolean, care_date date, paid_date date, kind text, act text, label text, quantity int, provider text,
     amount int, reimbursed int, protected boolean) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS feed_person (lookup bytea, dossier_id uuid) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS feed_known (
-    lookup bytea, dossier_id uuid, state text, birth_date date, email text) ON COMMIT DELETE ROWS"""
+    lookup bytea, dossier_id uuid, state text, birth_date date, has_lines boolean) ON COMMIT DELETE ROWS"""
 _PERSONS = """INSERT INTO feed_person SELECT i.lookup, i.dossier_id
 FROM (SELECT DISTINCT lookup FROM feed_staging) s JOIN patients_identityindex i ON i.lookup = s.lookup"""
 # Held till the end: a dossier is not closed between the look at its state and what is written into it.
 _HOLD = "SELECT FROM patients_dossier WHERE id IN (SELECT dossier_id FROM feed_person) ORDER BY id FOR SHARE"
-_KNOWN = """INSERT INTO feed_known SELECT f.lookup, f.dossier_id, d.state, p.birth_date, p.email FROM feed_person f
+_KNOWN = """INSERT INTO feed_known SELECT f.lookup, f.dossier_id, d.state, p.birth_date,
+    (SELECT true FROM documents_careline c WHERE c.dossier_id = f.dossier_id LIMIT 1) IS NOT NULL FROM feed_person f
 JOIN patients_dossier d ON d.id = f.dossier_id JOIN patients_patient p ON p.dossier_id = f.dossier_id"""
-_FATE = """CREATE TEMPORARY TABLE feed_fate ON COMMIT DROP AS
-SELECT s.*, k.dossier_id, k.email, CASE
+_JUDGED = """judged AS (SELECT s.*, k.dossier_id, k.has_lines, CASE
     WHEN k.dossier_id IS NULL THEN 'unknown' WHEN k.state <> 'open' THEN 'closed'
     WHEN (s.protected OR s.act = ANY(%(acts)s)) AND k.birth_date > s.care_date - make_interval(years => %(majority)s)
         THEN 'protected'
     WHEN s.care_date < %(start)s::date THEN 'old' ELSE 'kept' END AS fate
-FROM feed_staging s LEFT JOIN feed_known k USING (lookup)"""
+    FROM feed_staging s LEFT JOIN feed_known k USING (lookup))"""
+_FATES = f"WITH {_JUDGED} SELECT fate, count(*) FROM judged GROUP BY fate"  # noqa: S608
 # What an earlier version had let in without its flag goes out again.
-_FORGET = """DELETE FROM documents_careline c USING feed_fate f
-WHERE f.fate = 'protected' AND (c.dossier_id, c.source, c.line) = (f.dossier_id, f.source, f.line)"""
-_FED = """CREATE TEMPORARY TABLE feed_fed ON COMMIT DROP AS
-SELECT DISTINCT dossier_id, email FROM feed_fate WHERE fate = 'kept' AND email <> ''"""
-_FIRST = f"""INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
-SELECT {UUID7}, f.dossier_id, %(kind)s::text, f.email, 0, %(now)s::timestamptz, 0 FROM feed_fed f
-WHERE NOT EXISTS (SELECT FROM documents_careline c WHERE c.dossier_id = f.dossier_id)
-    AND NOT EXISTS (SELECT FROM patients_notice n WHERE n.dossier_id = f.dossier_id AND n.kind = %(kind)s::text)"""  # noqa: S608
+_FORGET = f"""WITH {_JUDGED} DELETE FROM documents_careline c USING judged j
+WHERE j.fate = 'protected' AND (c.dossier_id, c.source, c.line) = (j.dossier_id, j.source, j.line)"""  # noqa: S608
 _TOLD = ("care_date", "paid_date", "kind", "act", "label", "quantity", "provider", "amount", "reimbursed")
 _EMPTY = {"act": "''", "label": "''", "provider": "''", "quantity": "0", "amount": "0", "reimbursed": "0"}
-_SAID = ", ".join(f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END" if one in _EMPTY else one for one in _TOLD)
-_MERGE = f"""WITH latest AS (
-    SELECT DISTINCT ON (dossier_id, source COLLATE "C", line COLLATE "C") * FROM feed_fate WHERE fate = 'kept'
+_SAID = ", ".join(
+    f"CASE WHEN cancelled THEN {_EMPTY[one]} ELSE {one} END AS {one}" if one in _EMPTY else one for one in _TOLD
+)
+# Nobody else writes lines of these dossiers: what is known is looked for where there was any, the rest is new.
+_MERGE = f"""WITH {_JUDGED}, latest AS (
+    SELECT DISTINCT ON (dossier_id, source COLLATE "C", line COLLATE "C")
+        key, dossier_id, has_lines, source, line, version, cancelled, {_SAID} FROM judged WHERE fate = 'kept'
     ORDER BY dossier_id, source COLLATE "C", line COLLATE "C", version DESC, number DESC),
+known AS MATERIALIZED (
+    SELECT l.key, c.id FROM latest l JOIN documents_careline c USING (dossier_id, source, line)
+    WHERE l.has_lines),
+added AS (
+    INSERT INTO documents_careline (id, dossier_id, source, line, version, cancelled, {", ".join(_TOLD)})
+    SELECT key, dossier_id, source, line, version, cancelled, {", ".join(_TOLD)} FROM latest
+    WHERE key NOT IN (SELECT key FROM known) RETURNING dossier_id),
+changed AS (
+    UPDATE documents_careline c SET version = l.version, cancelled = l.cancelled,
+        {", ".join(f"{one} = l.{one}" for one in _TOLD)}
+    FROM known k JOIN latest l USING (key)
+    WHERE (c.dossier_id, c.id) = (l.dossier_id, k.id) AND c.version < l.version
+    RETURNING c.dossier_id, c.cancelled),
 merged AS (
-    INSERT INTO documents_careline AS known (id, dossier_id, source, line, version, cancelled, {", ".join(_TOLD)})
-    SELECT key, dossier_id, source, line, version, cancelled, {_SAID} FROM latest
-    ON CONFLICT (dossier_id, source, line) DO UPDATE SET version = excluded.version,
-        cancelled = excluded.cancelled, {", ".join(f"{one} = excluded.{one}" for one in _TOLD)}
-    WHERE known.version < excluded.version
-    RETURNING dossier_id, xmax = 0 AS added, cancelled)
-SELECT dossier_id, count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added AND NOT cancelled),
-    count(*) FILTER (WHERE NOT added AND cancelled) FROM merged GROUP BY dossier_id"""  # noqa: S608
+    SELECT dossier_id, 1 AS added, 0 AS changed, 0 AS cancelled FROM added
+    UNION ALL SELECT dossier_id, 0, (NOT cancelled)::int, cancelled::int FROM changed)
+SELECT dossier_id, sum(added), sum(changed), sum(cancelled) FROM merged GROUP BY dossier_id"""  # noqa: S608
+_FIRST = f"""INSERT INTO patients_notice (id, dossier_id, kind, email, bucket, created_at, attempts)
+SELECT {UUID7}, p.dossier_id, %(kind)s::text, p.email, 0, %(now)s::timestamptz, 0
+FROM (SELECT DISTINCT dossier_id FROM feed_known WHERE NOT has_lines) f JOIN patients_patient p USING (dossier_id)
+WHERE p.email <> '' AND EXISTS (SELECT FROM documents_careline c WHERE c.dossier_id = f.dossier_id)
+    AND NOT EXISTS (SELECT FROM patients_notice n WHERE n.dossier_id = f.dossier_id AND n.kind = %(kind)s::text)"""  # noqa: S608
 
 
 def digest_of(path: Path) -> bytes:
@@ -162,36 +179,34 @@ def _merge(run: FeedRun, chunk: Chunk, other: ThreadPoolExecutor) -> None:
     ahead = other.submit(_half, run, chunk, second, is_ahead=True)
     try:
         _half(run, chunk, first, after=ahead)
-    except (OperationalError, trail.TrailDown):
-        if ahead.exception() is None:
-            raise
-        # One dossier in both halves, by its provisional number and by its NIR: one waited for the other in vain.
-        _half(run, chunk, second, is_ahead=True)
+    except (OperationalError, IntegrityError, trail.TrailDown):
+        # One dossier in both halves, by its provisional number and by its NIR: one waited for the other in vain, or
+        # both put the same line. One after the other, then.
+        if ahead.exception() is not None:
+            _half(run, chunk, second, is_ahead=True)
         _half(run, chunk, first)
 
 
 def _half(
     run: FeedRun, chunk: Chunk, rows: list[str], *, after: Future[None] | None = None, is_ahead: bool = False
 ) -> None:
+    acts = sorted(terms.table("protected_acts"))
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {FEED}")
         cursor.execute(_STAGE)
-        cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+        cursor.execute(_LOCAL, [PATIENCE])
         with cursor.copy("COPY feed_staging FROM STDIN") as copy:
             copy.write("\n".join(rows) + "\n" if rows else "")
         cursor.execute(_PERSONS)
         cursor.execute("ANALYZE feed_person")  # few beside the country: looked up by key, not joined as tables
         cursor.execute(_HOLD)
         cursor.execute(_KNOWN)
-        acts = sorted(terms.table("protected_acts"))
-        cursor.execute(_FATE, {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY})
-        cursor.execute("SELECT fate, count(*) FROM feed_fate GROUP BY fate")
+        terms_of: dict[str, Any] = {"acts": acts, "start": window_start(), "majority": settings.AGE_OF_MAJORITY}
+        cursor.execute(_FATES, terms_of)
         fates: dict[str, int] = dict(cursor.fetchall())
-        cursor.execute(_FED)
-        cursor.execute("ANALYZE feed_fed")
-        cursor.execute(_FORGET)
-        cursor.execute(_FIRST, {"kind": Notice.Kind.FIRST_FEED, "now": timezone.now()})
-        cursor.execute(_MERGE)
+        if "protected" in fates:
+            cursor.execute(_FORGET, terms_of)
+        cursor.execute(_MERGE, terms_of)
         merged: list[tuple[uuid.UUID, int, int, int]] = cursor.fetchall()
         trail.record_each(
             Event.CARE_FED,
@@ -199,6 +214,8 @@ def _half(
             details={row[0]: {"added": row[1], "changed": row[2], "cancelled": row[3]} for row in merged},
             ground="feeding",
         )
+        # After the traces, of which each dossier takes one at a time: its other half sees this notice, or waits.
+        cursor.execute(_FIRST, {"kind": Notice.Kind.FIRST_FEED, "now": timezone.now()})
         if after is not None:
             after.result()  # it failed: so does this half
         done = [sum(column) for column in list(zip(*merged, strict=True))[1:]] or [0, 0, 0]

@@ -37,6 +37,8 @@ class Regime(models.Model):
     code = models.CharField("code", max_length=10, primary_key=True)
     name = models.CharField("nom", max_length=200)
 
+    history = history()
+
     class Meta:
         verbose_name = "régime"
         verbose_name_plural = "régimes"
@@ -51,6 +53,8 @@ class Caisse(models.Model):
     code = models.CharField("code", max_length=10, primary_key=True)
     name = models.CharField("nom", max_length=200)
     department = models.CharField("département", max_length=3)
+
+    history = history()
 
     class Meta:
         verbose_name = "caisse"
@@ -419,4 +423,5 @@ def identity_of(lookup: bytes) -> uuid.UUID | None:
 
 from patients.models_consent_papers import ConsentPaper  # noqa: E402, F401
 from patients.models_envelopes import Envelope  # noqa: E402, F401
+from patients.models_loads import RegisterLoad  # noqa: E402, F401
 from patients.models_requests import LetterKey, Request, RequestPaper  # noqa: E402, F401 (their tables are this app's)

@@ -6,18 +6,23 @@ here, line by line, while the file is read. Memory stays bounded whatever the si
 
 import csv
 import datetime as dt
+import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TextIO
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
+from django.forms.models import model_to_dict
 from django.utils import timezone
 
+from audit.trail import SYSTEM, Actor
 from patients import ins
-from patients.models import Caisse, Regime
+from patients.models import Caisse, Regime, RegisterLoad
 
 DATA = Path(__file__).parent / "data"
 _WORDS = "oid {} birth_family used_family given_names birth_date sex birthplace postal_code {} email phone"
@@ -47,8 +52,58 @@ class Loaded:
     added: int = 0
     changed: int = 0
     same: int = 0
+    ended: int = 0
     repeated: int = 0  # lines overridden by a later line about the same person
     bad: list[BadLine] = field(default_factory=list)
+
+
+class Counted(Protocol):
+    """What is kept of a load, of whichever register."""
+
+    read: int
+    bad: list[BadLine]
+
+    @property
+    def added(self) -> int: ...
+    @property
+    def changed(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+
+
+def keep(register: str, digest: str, done: Counted, *, by: Actor, reason: str) -> None:
+    """The row of this load; in the transaction of the load."""
+    RegisterLoad.objects.create(
+        register=register,
+        digest=digest,
+        read=done.read,
+        added=done.added,
+        changed=done.changed,
+        ended=done.ended,
+        refused=len(done.bad),
+        by=by.reference,
+        reason=reason,
+    )
+
+
+class Read(io.FileIO):
+    """A file whose digest is that of the bytes that were read, once: it may be a pipe."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.digest = sha256()
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer) or 0
+        self.digest.update(memoryview(buffer)[:count])
+        return count
+
+
+@contextmanager
+def opened(path: Path, *, newline: str = "") -> Iterator[tuple[TextIO, Read]]:
+    """The lines of a register's file, and the file, which knows its digest once they are read."""
+    with Read(path) as file, io.BufferedReader(file, 1 << 16) as buffer:
+        yield io.TextIOWrapper(buffer, encoding="utf-8-sig", newline=newline), file
 
 
 def tell(bad: list[BadLine], write: Callable[[str], object], report: Path | None) -> None:
@@ -62,10 +117,12 @@ def tell(bad: list[BadLine], write: Callable[[str], object], report: Path | None
             writer.writerows((line.number, line.reason) for line in bad)
 
 
-def load_funds(regimes: Path | None = None, caisses: Path | None = None) -> None:
+def load_funds(
+    regimes: Path | None = None, caisses: Path | None = None, *, by: Actor = SYSTEM, reason: str = "mise en service"
+) -> None:
     """Schemes and funds, from the files given, else the project's own when there are none yet.
 
-    Names follow the files; nothing is removed, persons refer to them. Raises `WrongFile`.
+    Names follow the files, each with its history; nothing is removed, persons refer to them. Raises `WrongFile`.
     """
     with transaction.atomic():
         for model, path, ours in ((Regime, regimes, "regimes.csv"), (Caisse, caisses, "caisses.csv")):
@@ -75,10 +132,13 @@ def load_funds(regimes: Path | None = None, caisses: Path | None = None) -> None
                 rows: list[Any] = [model(**row) for row in _rows(path or DATA / ours)]
             except TypeError as error:
                 raise WrongFile(f"{path or ours} n'a pas les colonnes attendues.") from error
-            names = [column.name for column in model._meta.concrete_fields if not column.primary_key]
-            model._default_manager.bulk_create(
-                rows, update_conflicts=True, unique_fields=["code"], update_fields=names
-            )
+            known = {one.pk: one for one in model._default_manager.all()}
+            for row in rows:
+                before = known.get(row.pk)
+                if before is None or model_to_dict(before) != model_to_dict(row):
+                    row._history_user, row._change_reason = by, reason
+                    row.save(force_insert=before is None, force_update=before is not None)
+                    known[row.pk] = row
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -8,13 +8,14 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
 from patients.models import Term
+from patients.registers import Loaded
 
 SECONDS = 60
 Manifest = dict[str, list[dict[str, Any]]]  # "tables" go in as terms; "files" are read by others
@@ -69,17 +70,24 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def load(folder: Path) -> int:
-    """Replace the tables of a folder by what it holds; returns the number of terms. Safe to run again."""
-    count = 0
+def load(folder: Path, done: Loaded) -> None:
+    """Replace the tables of a folder by what it holds, and count. Safe to run again."""
     with transaction.atomic():
         for entry in read(folder)["tables"]:
             terms = [_term(entry, row) for row in _rows(folder / entry["file"])]
-            Term.objects.filter(table=entry["table"]).delete()
+            known = Term.objects.filter(table=entry["table"])
+            before, after = _said(known), _said(terms)
+            known.delete()
             Term.objects.bulk_create(terms, batch_size=1000)
-            count += len(terms)
+            done.read += len(terms)
+            done.added += len(after.keys() - before.keys())
+            done.ended += len(before.keys() - after.keys())
+            done.changed += sum(before[key] != after[key] for key in before.keys() & after.keys())
     forget()
-    return count
+
+
+def _said(terms: Iterable[Term]) -> dict[tuple[str, str], tuple[str, Any, str]]:
+    return {(one.code, one.system): (one.display, one.extra, one.version) for one in terms}
 
 
 def _term(entry: dict[str, Any], row: dict[str, str]) -> Term:

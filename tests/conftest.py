@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group, Permission
 from django.db import connections, transaction
 from django.db.backends.signals import connection_created
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
+from django.urls import clear_url_caches
 from rest_framework.test import APIClient
 
 from access import demo_issuer
 from access.management.operators import OperatorCommand
-from access.models import Professional, User
+from access.models import CaisseGroupGrant, Professional, User
 from access.roles import grants_for
 from tests import factories
 from tests.browser import CHROMIUM
@@ -159,7 +161,7 @@ def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, s
     from django.core.management import call_command
 
     from access.models import MatrixRow, MatrixVersion
-    from patients.models import Term
+    from patients.models import RegisterLoad, Term
 
     aside = {}
     with django_db_blocker.unblock(), transaction.atomic(), connections["default"].cursor() as cursor:
@@ -168,7 +170,8 @@ def _loaded_tables(django_db_setup: None, django_db_blocker: Any) -> dict[str, s
         for name in (model._meta.db_table for model in (Term, MatrixVersion, MatrixRow)):
             cursor.execute(f"CREATE TABLE aside.{name} AS TABLE public.{name}")
             aside[name] = f"INSERT INTO {name} SELECT * FROM aside.{name}"
-        for name in reversed(aside):
+        what_tells_of_it = [model._meta.db_table for model in (RegisterLoad, MatrixVersion.history.model)]
+        for name in (*reversed(aside), *what_tells_of_it):
             cursor.execute(f"DELETE FROM {name}")
     return aside
 
@@ -203,4 +206,26 @@ def odile(db, monkeypatch):
     )
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
     monkeypatch.setattr(OperatorCommand, "operator", lambda self, email: User.objects.get(email=email))
+    return user
+
+
+@pytest.fixture
+def back_office() -> Iterator[None]:
+    """The addresses of the back office, instead of the portal's."""
+    clear_url_caches()
+    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
+        yield
+    clear_url_caches()
+
+
+@pytest.fixture
+def agent(client: Any) -> User:
+    """Karim, of the Rhône's counter, signed in with a second factor of his own."""
+    user = User.objects.create_user("karim@cpam.example.org", "x", kind="agent", is_staff=True, first_name="Karim")
+    group = Group.objects.create(name="Rhône")
+    user.groups.add(group)
+    permission = Permission.objects.get(codename="serve_caisse")
+    CaisseGroupGrant.objects.create(group=group, permission=permission, content_object=factories.CaisseFactory())
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     return user

@@ -27,7 +27,17 @@ from audit.scoped import uuid7
 from audit.trail import Actor, ActorKind
 from documents.models import Document, DocumentGrant
 from patients.ins import OID_TEST, Ins
-from patients.models import Caisse, Channel, Consent, Dossier, IdentityIndex, InsuredPerson, Patient, Regime
+from patients.models import (
+    Caisse,
+    Channel,
+    Consent,
+    Dossier,
+    IdentityIndex,
+    InsuredPerson,
+    Patient,
+    Regime,
+    RegisterLoad,
+)
 
 READABLE = ["11488-4", "11502-2", "57833-6", "18748-4", "34133-9", "60591-5", "11490-0"]
 
@@ -62,6 +72,17 @@ class RegimeFactory(DjangoModelFactory):
 
     code = "01"
     name = "Régime général"
+
+
+class RegisterLoadFactory(DjangoModelFactory):
+    class Meta:
+        model = RegisterLoad
+
+    register = "insured"
+    digest = factory.Sequence(lambda number: f"{number:064x}")
+    read, added, changed, ended, refused = 10, 8, 1, 0, 1
+    by = "system:load_insured"
+    reason = "essai"
 
 
 class InsuredFactory(DjangoModelFactory):

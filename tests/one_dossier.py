@@ -60,6 +60,7 @@ ACROSS = {
     "archival/remains.py:rows_of": "two tables keyed by the hash of a number: by dossier, for an operator",
     "archival/holds.py:running": "the operators' list of legal holds",
     "archival/holds.py:by_id": "one of them, by its id",
+    "archival/holds.py:past": "the history of one of them, by its id",
     "archival/copies.py:destroy_ended": "copies past their eight days, whatever the dossier: a partial index",
     "archival/copies.py:forgotten": "copies to be made, whatever the dossier: the same index",
     "archival/copies.py:legal_by_id": "one that an operator prepared, by its id",

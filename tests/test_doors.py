@@ -236,6 +236,7 @@ guichet/                      login     login   login   login   login        200
 guichet/personne/             login     login   login   login   login        302/405 302/405
 guichet/ouvrir/               login     login   login   login   login        302/302 302/302
 guichet/coordonnees/          login     login   login   login   login        302/302 302/302
+guichet/historique/           login     login   login   login   login        302/405 302/405
 guichet/demandes/             login     login   login   login   login        200/200 200/200
 guichet/demandes/nouvelle/    login     login   login   login   login        302/302 302/302
 guichet/demandes/<identifier>/ login    login   login   login   login        404/404 404/404
@@ -271,7 +272,7 @@ APPS = {
         "structure",
         "user",
     ],
-    "patients": ["caisse", "openingrule", "regime"],
+    "patients": ["caisse", "openingrule", "regime", "registerload"],
 }
 MODELS = [f"{app}/{model}" for app, models in APPS.items() for model in models]
 # On rows that are not there: the list and the form of a new one, then the pages of one.

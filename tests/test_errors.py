@@ -8,9 +8,11 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from access.models import User
 from dmp import pages
+from tests import factories as make
 
 
 @pytest.mark.parametrize("name", ["400", "403", "404", "405", "500", "503"])
@@ -28,6 +30,41 @@ def test_a_page_that_is_absent_asks_the_database_nothing(client):
     assert answer.status_code == 404
     assert "Page introuvable" in answer.content.decode()
     assert [one["sql"] for one in queries if "SELECT" in one["sql"]] == []
+
+
+LOST = ["/fhir/Observation", "/fhir/Patient/", "/fhir/Patient/1/_history/secret?patient=secret", "/fhir/secret/"]
+LOST_ACTS = ["/api", "/api/", "/api/v2/secret", "/api/v1/dossiers/secret?x=secret", "/api/v1/secret/"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", LOST + LOST_ACTS)
+def test_an_address_that_no_interface_has_is_refused_in_its_own_form_to_everybody_alike(api, path):
+    callers = [APIClient(), APIClient(headers={"Authorization": "Bearer secret"}), api(make.ProfessionalFactory())]
+    holder = Client()
+    holder.force_login(User.objects.create_user("a@example.org", kind=User.Kind.PERSON))
+    told = [
+        one.generic(method, path)
+        for one in (*callers, holder)
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    ]
+    assert {(answer.status_code, answer["Content-Type"], answer.content) for answer in told} == {
+        (404, told[0]["Content-Type"], told[0].content)
+    }
+    said = told[0].json()
+    if path in LOST:
+        assert told[0]["Content-Type"].startswith("application/fhir+json")
+        assert (said["resourceType"], said["issue"][0]["code"]) == ("OperationOutcome", "not-found")
+        assert "n'existe pas" in said["issue"][0]["details"]["text"]
+    else:
+        assert told[0]["Content-Type"].startswith("application/json")
+        assert "n'existe pas" in said["detail"]
+    assert "secret" not in told[0].content.decode()
+
+
+@pytest.mark.django_db
+def test_an_address_beside_the_interfaces_is_a_page(client):
+    for path in ("/fhirs/", "/apis/", "/fhi/"):
+        assert "Page introuvable" in client.get(path).content.decode()
 
 
 @pytest.mark.django_db

@@ -1,6 +1,9 @@
 """French on every screen: what other packages say, in our words, and the spaces of what is printed."""
 
+import gettext as gettext_of_python
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ from django.utils.translation import gettext
 from patients import terms
 from patients.typography import set_in_type
 
-CATALOGUE = Path(__file__).parents[1] / "locale/fr/LC_MESSAGES/django.po"
+ROOT = Path(__file__).parents[1]
+CATALOGUE = ROOT / "locale/fr/LC_MESSAGES/django.po"
 
 
 def test_the_compiled_catalogue_says_what_the_source_says():
@@ -18,6 +22,34 @@ def test_the_compiled_catalogue_says_what_the_source_says():
     pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"', CATALOGUE.read_text(), re.M)
     assert len(pairs) > 50
     assert [(told, gettext(told)) for told, _ in pairs] == pairs
+
+
+def test_the_compiled_catalogue_of_the_commands_says_what_the_source_says():
+    told = gettext_of_python.translation("argparse", ROOT / "locale", ["fr"])
+    pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"', CATALOGUE.with_name("argparse.po").read_text(), re.M)
+    pairs = [(one.replace("\\n", "\n"), two.replace("\\n", "\n")) for one, two in pairs]
+    assert len(pairs) > 15
+    assert [(one, told.gettext(one)) for one, _ in pairs] == pairs
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("staff end", "staff end, erreur : il manque email, --reason"),
+        ("staff fire", "act : 'fire' n'est pas un choix (ce peut être 'list',"),
+        ("pilot_rules list --from demain", "--from : 'demain' n'a pas la forme attendue"),
+        ("holds put --reason", "--reason : une valeur est attendue"),
+        ("health now", "health, erreur : mots inconnus : now"),
+    ],
+)
+def test_an_operator_who_mistypes_a_command_reads_what_is_wrong_in_french(words, said):
+    """As it is launched: the words are those of Python's argparse, in the language of the process."""
+    run = subprocess.run(
+        [sys.executable, ROOT / "manage.py", *words.split()], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("usage : ") and said in run.stderr
+    assert not re.search(r"\b(error|required|invalid|expected|unrecognized)\b", run.stderr)
 
 
 def test_a_size_is_told_in_the_unit_of_telephones():

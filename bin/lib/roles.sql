@@ -1,9 +1,13 @@
 -- Roles and databases, for the superuser of the cluster; safe to run again.
 -- dmp_owner owns the tables and migrates; dmp_app serves portal, worker and beat; dmp_counter serves the
--- back office, and has no way into the keys. What each may do to each table: manage.py database_roles.
+-- back office, and has no way into the keys; the merge of the insurer's lines takes dmp_feed, which may read no
+-- line. What each may do to each table: manage.py database_roles.
 SELECT format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS', role)
   FROM unnest(ARRAY['dmp_owner', 'dmp_app', 'dmp_counter']) AS role
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
+SELECT 'CREATE ROLE dmp_feed NOLOGIN'
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dmp_feed') \gexec
+GRANT dmp_feed TO dmp_owner, dmp_app;
 
 -- Passwords only where the cluster is reached over a network (docker-compose.yml); on a socket the system tells.
 \getenv owner_password DMP_OWNER_PASSWORD
@@ -23,7 +27,8 @@ SELECT format('CREATE DATABASE %I OWNER dmp_owner', name)
   FROM unnest(ARRAY['dmp', 'dmp_keys']) AS name
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \gexec
 REVOKE ALL ON DATABASE dmp, dmp_keys FROM PUBLIC;
-GRANT CONNECT, TEMPORARY ON DATABASE dmp TO dmp_app;  -- registers are merged through a temporary table
+GRANT CONNECT ON DATABASE dmp TO dmp_app;
+GRANT TEMPORARY ON DATABASE dmp TO dmp_app, dmp_feed;  -- registers and lines are merged through a temporary table
 GRANT CONNECT ON DATABASE dmp TO dmp_counter;
 GRANT CONNECT ON DATABASE dmp_keys TO dmp_app;
 

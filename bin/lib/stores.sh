@@ -51,9 +51,9 @@ start_postgres() {
   write_access_rules
   launch postgres become_postgres setsid postgres -D "$STATE/pg" "${options[@]}"
   await postgres as_postgres pg_isready -q -h "$RUN/pg"
-  [[ -e $STATE/done-roles ]] || {
+  cmp -s "$ROOT/bin/lib/roles.sql" "$STATE/done-roles" || { # a newer version may have a role more
     quietly postgres "La création des rôles PostgreSQL a échoué" make_roles
-    touch "$STATE/done-roles"
+    cp "$ROOT/bin/lib/roles.sql" "$STATE/done-roles"
   }
 }
 

@@ -19,7 +19,8 @@ start_test_postgres() {
   kept=$(aside)/$(tables_sum)
   if [[ -d $kept ]]; then
     cp -a "$kept" "$STATE/pg"
-    touch "$STATE/done-roles" "$kept"
+    cp "$ROOT/bin/lib/roles.sql" "$STATE/done-roles"
+    touch "$kept"
     own_directory "$RUN/pg" 755 "$DATABASE_USER"
     start_postgres throwaway
     return

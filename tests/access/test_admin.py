@@ -6,6 +6,7 @@ list (4277, 4292), rows deleted outside the queryset (87975), a script in a fiel
 
 import datetime as dt
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -16,9 +17,11 @@ from django.urls import clear_url_caches
 from access.counter import served
 from access.counter_rights import RIGHTS
 from access.models import CaisseGroupGrant, User
-from patients.models import OpeningRule
+from patients import registers
+from patients.models import Caisse, OpeningRule
 from tests import doors
 from tests import factories as make
+from tests.access.test_counter_rights import as_counter
 
 pytestmark = pytest.mark.django_db
 RULES = "/admin/patients/openingrule/"
@@ -89,6 +92,28 @@ def test_a_group_serves_a_fund_until_the_end_that_is_written_and_again_when_it_i
     assert list(reasons)[1:] == ["agence fermée", "rouverte"]
 
 
+def test_a_fund_that_a_command_loaded_shows_its_history_and_is_not_changed(client, operator):
+    registers.load_funds(by=operator.actor(), reason="mise en place")
+    history = "/admin/patients/caisse/691/history/"
+    page = client.get(history).content.decode()
+    assert "mise en place" in page and str(operator) in page
+    first = Caisse.objects.get(pk="691").history.get()
+    assert client.get(f"{history}{first.pk}/").status_code == 200
+    for path in (f"{history}{first.pk}/", "/admin/patients/caisse/691/change/", "/admin/patients/caisse/add/"):
+        assert client.post(path, {"code": "691", "name": "X", "department": "69"}).status_code == 403
+
+
+def test_the_loads_of_the_registers_are_read_with_their_authors(client, operator):
+    ours = make.RegisterLoadFactory(by=operator.actor().reference, reason="fichier d'octobre")
+    other = make.RegisterLoadFactory(by="system:load_insured")
+    listed = client.get("/admin/patients/registerload/").content.decode().replace("&#x27;", "'")
+    assert "fichier d'octobre" in listed
+    for one, author in ((ours, str(operator)), (other, "la commande load_insured")):
+        page = client.get(f"/admin/patients/registerload/{one.pk}/change/")
+        assert author in page.content.decode() and one.digest in page.content.decode()
+    assert client.post(f"/admin/patients/registerload/{ours.pk}/change/", {"reason": "x"}).status_code == 403
+
+
 # Tables that the counter's role adds to or changes, and whose rows have no history: what tells of them instead.
 WITHOUT_HISTORY = {
     "access_consentmeans": "digests: the trail tells each grid printed",
@@ -99,7 +124,7 @@ WITHOUT_HISTORY = {
     "account_emailconfirmation": "an allauth's own code",
     "audit_trace": "the trail itself",
     "audit_tracehead": "the trail's head",
-    "auth_group": "made, never changed: Django's journal says by whom",
+    "auth_group": "made, never changed, as the test below says: Django's journal tells by whom",
     "django_admin_log": "a journal",
     "django_session": "a session",
     "mfa_authenticator": "a secret: Django's session journal and the trail tell it",
@@ -124,6 +149,29 @@ def test_whatever_the_counter_may_write_has_a_history_or_says_what_tells_of_it()
     for table in with_history:
         assert known[table].history.model._meta.db_table in histories, table
         assert "UPDATE" not in "".join(RIGHTS[known[table].history.model._meta.db_table]), table
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_is_made_and_nobody_changes_it_nor_gives_it_a_permission(client):
+    """Neither a page, forged or not, nor the role of the database that serves it: there is nothing to keep."""
+    client.force_login(doors.staff("operator"), doors.BACKEND)
+    client.post("/admin/auth/group/add/", {"name": "Ain", "permissions": [Permission.objects.first().pk]})
+    group = Group.objects.get(name="Ain")
+    for path in ("change/", "delete/"):
+        given = {"name": "Autre", "permissions": [Permission.objects.first().pk], "post": "yes"}
+        assert client.post(f"/admin/auth/group/{group.pk}/{path}", given).status_code == 403
+    assert Group.objects.get(pk=group.pk).name == "Ain" and not group.permissions.exists()
+    with as_counter() as other:
+        for statement in (
+            "UPDATE auth_group SET name = name",
+            "DELETE FROM auth_group",
+            "INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (1, 1)",
+            "DELETE FROM auth_group_permissions",
+            "UPDATE auth_permission SET name = name",
+            "INSERT INTO access_user_user_permissions (user_id, permission_id) VALUES (gen_random_uuid(), 1)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                other.execute(statement)
 
 
 def test_the_groups_given_to_an_agent_are_in_the_history(client, operator):

@@ -102,6 +102,20 @@ def test_of_a_minor_it_is_the_representatives_who_ask(api, code_tables):
     assert Request.objects.get(dossier=child).requester == str(parent)
 
 
+def test_of_a_dossier_where_too_much_waits_already_the_counter_decides(api, doctor, dossier):
+    agent = Actor(ActorKind.COUNTER, "agent", "Karim Benali")
+    said = requests.Asked(
+        kind="rectification", channel="counter", requester="A. M.", identity="passeport", said="le nom"
+    )
+    for _ in range(20):
+        requests.ask(dossier.pk, said, by=agent)
+    answer = post(api, doctor, dossier)
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == "Cette demande n'a pas été enregistrée : elle se fait au guichet."
+    assert not Request.objects.filter(dossier=dossier, kind="closure").exists()
+    assert not Trace.objects.about(dossier.pk).filter(actor_kind="professional", event="request_made").exists()
+
+
 def test_so_many_an_hour_and_no_more(api, doctor, code_tables):
     for _ in range(10):
         make.permit(dossier := make.DossierFactory(), doctor)

@@ -5,7 +5,6 @@ import datetime as dt
 
 import pytest
 from django.contrib.auth.hashers import check_password
-from django.core.exceptions import ValidationError
 
 from access import consents, gate
 from access.consents import Means, Typed
@@ -17,30 +16,13 @@ from audit.trail import Event
 from patients.codes import ALPHABET
 from patients.models import Notice
 from tests import factories as make
+from tests.access.acts import DAY, NOW, refused, said_by_doctor
 from tests.told import acts, last_told, told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-DAY = dt.timedelta(days=1)
 SECOND = dt.timedelta(seconds=1)
 UNTIL = NOW + 30 * DAY
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
-def doctor(dossier):
-    return make.ProfessionalFactory(family="CARON", given="Inès")
 
 
 def by_doctor(doctor, dossier, act):
@@ -70,24 +52,8 @@ def pin(doctor, dossier, request, text):
     return by_doctor(doctor, dossier, lambda entry: consents.by_pin(entry, request.pk, text, UNTIL))
 
 
-def refused(code, words, act, *args, **more):
-    with pytest.raises(ValidationError) as error:
-        act(*args, **more)
-    assert (error.value.code, error.value.message) == (code, words)
-
-
 def said_by(doctor, **more):
-    return {
-        "allowed": True,
-        "ground": "identified",
-        "mode": "normal",
-        "actor_kind": "professional",
-        "actor_id": doctor.idnat,
-        "actor_name": doctor.name,
-        "profession": "10",
-        "means": "test",
-        **more,
-    }
+    return said_by_doctor(doctor, **{"ground": "identified", "mode": "normal"} | more)
 
 
 # -- asking -------------------------------------------------------------------------------------------------

@@ -4,44 +4,15 @@ import datetime as dt
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
-from django.test import override_settings
-from django.urls import clear_url_caches
 
-from access.models import CaisseGroupGrant, User
 from audit.models import Trace
 from patients import dossiers
 from patients.models import Dossier, Notice, OpeningRule, Patient
 from tests import factories as make
+from tests.access.counter import LIVE, look_for
 
-pytestmark = pytest.mark.django_db
-LIVE = {"consent": "on", "way": "direct", "seen": "passeport"}
-
-
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
-@pytest.fixture
-def agent(client):
-    user = User.objects.create_user("karim@cpam.example.org", "x", kind="agent", is_staff=True, first_name="Karim")
-    group = Group.objects.create(name="Rhône")
-    user.groups.add(group)
-    permission = Permission.objects.get(codename="serve_caisse")
-    CaisseGroupGrant.objects.create(group=group, permission=permission, content_object=make.CaisseFactory())
-    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return user
-
-
-def look_for(client, person, **more):
-    fields = {"number": person.ins.matricule, "reason": "presente"} | more
-    return client.post("/guichet/", fields)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 
 
 def test_without_signing_in_nothing_answers(client):

@@ -5,41 +5,22 @@ import re
 
 import pytest
 from django.core import mail
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access import consents
 from access.counter_online import make_account
 from access.models import ConsentMeans, Representation, User
 from audit.models import Trace
 from patients import letters
-from patients.models import Consent, Dossier, InsuredPerson
+from patients.models import Consent, InsuredPerson
 from tests import factories as make
-from tests.access.test_counter import LIVE, agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import NEW, look_for
 from tests.told import told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 VERIFY = "/guichet/verifier/"
-NEW = {"family": "haddad", "given": "Samira", "birth_date": "17/05/1992", "sex": "F", "postal_code": "69003"}
 
 
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
-@pytest.fixture
-def opened(client, agent):  # noqa: F811
-    """A dossier opened at the counter, its person on the agent's screen; nothing traced yet."""
-    look_for(client, make.InsuredFactory(email=""))
-    client.post("/guichet/ouvrir/", LIVE)
-    return Dossier.objects.get()
-
-
-def by(agent, event, **more):  # noqa: F811
+def by(agent, event, **more):
     said = {
         "event": event,
         "allowed": True,
@@ -63,7 +44,7 @@ def last(dossier=None):
 @pytest.mark.parametrize(
     ("how", "found"), [("number", 1), ("traits", 1), ("number", 0), ("traits", 0), ("traits", 2)]
 )
-def test_a_search_is_traced_with_what_it_found_and_no_name(client, agent, how, found):  # noqa: F811
+def test_a_search_is_traced_with_what_it_found_and_no_name(client, agent, how, found):
     people = [make.InsuredFactory() for _ in range(max(found, 1))]
     said = {"number": "", "family": people[0].birth_family.lower(), "birth_date": "12/03/1984"}
     if how == "number":
@@ -85,13 +66,13 @@ def test_a_search_is_traced_with_what_it_found_and_no_name(client, agent, how, f
         assert words in answer.content.decode()
 
 
-def test_three_people_of_one_name_are_several(client, agent):  # noqa: F811
+def test_three_people_of_one_name_are_several(client, agent):
     people = [make.InsuredFactory() for _ in range(3)]
     look_for(client, people[0], number="", family=people[0].birth_family, birth_date="1984-03-12")
     assert last().detail == {"by": "traits", "found": 2}
 
 
-def test_the_sheet_and_the_contacts_are_traced_when_read(client, agent, opened):  # noqa: F811
+def test_the_sheet_and_the_contacts_are_traced_when_read(client, agent, opened):
     client.get("/guichet/personne/")
     assert told(last(opened)) == by(agent, "sheet_read", object_kind="person")
     client.get("/guichet/coordonnees/")
@@ -102,7 +83,7 @@ def test_the_sheet_and_the_contacts_are_traced_when_read(client, agent, opened):
     assert (trace.dossier_id.int, told(trace)) == (0, by(agent, "sheet_read", object_kind="person"))
 
 
-def test_what_an_opening_keeps_of_the_consent(client, agent, opened):  # noqa: F811
+def test_what_an_opening_keeps_of_the_consent(client, agent, opened):
     consent = Consent.objects.get(pk=opened.opening_consent_id)
     assert (consent.given_by, consent.evidence, consent.channel) == ("holder", "de vive voix, passeport", "counter")
     assert (consent.collected_by, opened.opened_channel) == (f"counter:{agent.pk}", "counter")
@@ -112,7 +93,7 @@ def test_what_an_opening_keeps_of_the_consent(client, agent, opened):  # noqa: F
 # -- a newcomer -----------------------------------------------------------------------------------------------
 
 
-def test_a_newcomer_is_kept_as_the_service_says_and_traced(client, agent, settings):  # noqa: F811
+def test_a_newcomer_is_kept_as_the_service_says_and_traced(client, agent, settings):
     settings.INS_SERVICE = "patients.insi.Demonstration"
     said = NEW | {"regime": make.RegimeFactory().pk, "caisse": "691"}
     client.post("/guichet/arrivant/", said)
@@ -140,7 +121,7 @@ def mailed():
     return re.search(r"^(\d{3} \d{3})$", mail.outbox[-1].body, re.M)[1]
 
 
-def test_a_code_sent_is_traced_without_the_address(client, agent, opened):  # noqa: F811
+def test_a_code_sent_is_traced_without_the_address(client, agent, opened):
     client.post(VERIFY, {"email": "marie@example.org"})
     assert mail.outbox[-1].to == ["marie@example.org"]
     assert told(last(opened)) == by(agent, "contact_code_sent", detail={"to": "email"})
@@ -154,7 +135,7 @@ def test_a_code_sent_is_traced_without_the_address(client, agent, opened):  # no
     assert mailed().replace(" ", "") not in str(kept)
 
 
-def test_a_telephone_s_code_is_traced_as_such(client, agent, opened, settings, tmp_path):  # noqa: F811
+def test_a_telephone_s_code_is_traced_as_such(client, agent, opened, settings, tmp_path):
     settings.TEXT_MESSAGES, settings.EMAIL_FILE_PATH = "patients.text_messages.ToFiles", str(tmp_path)
     client.post(VERIFY, {"phone": "06 12 34 56 78"})
     assert told(last(opened))["detail"] == {"to": "phone"}
@@ -173,7 +154,7 @@ def test_a_code_serves_until_ten_minutes_and_once(client, opened, time_machine):
     assert client.session["counter_contact_code"]["tries"] == 1
 
 
-def test_the_account_of_a_proven_address_is_the_holder_s(client, agent, opened):  # noqa: F811
+def test_the_account_of_a_proven_address_is_the_holder_s(client, agent, opened):
     client.post(VERIFY, {"email": "Marie@Example.org"})
     client.post(VERIFY, {"code": mailed()})
     row = Representation.objects.get()
@@ -202,7 +183,7 @@ def test_the_account_of_a_proven_address_is_the_holder_s(client, agent, opened):
 
 
 @pytest.mark.parametrize(("role", "made"), [("carer", True), ("guardian", False), ("holder", False)])
-def test_who_is_represented_or_has_an_account_gets_none(agent, role, made):  # noqa: F811
+def test_who_is_represented_or_has_an_account_gets_none(agent, role, made):
     dossier = make.DossierFactory()
     make.holder_of(dossier, role)
     person = make.InsuredFactory(used_family="MARTIN")
@@ -211,7 +192,7 @@ def test_who_is_represented_or_has_an_account_gets_none(agent, role, made):  # n
         assert User.objects.get(email="marie@example.org").last_name == "Martin"
 
 
-def test_another_dossier_s_representative_counts_for_that_one(agent):  # noqa: F811
+def test_another_dossier_s_representative_counts_for_that_one(agent):
     make.holder_of(make.DossierFactory(), "guardian")
     assert make_account(make.InsuredFactory(), make.DossierFactory(), "m@example.org", by=agent.actor()) is True
 
@@ -219,7 +200,7 @@ def test_another_dossier_s_representative_counts_for_that_one(agent):  # noqa: F
 # -- the letter -----------------------------------------------------------------------------------------------
 
 
-def test_the_grid_of_a_letter_is_forty_codes_traced_with_the_paper_seen(client, agent, opened, monkeypatch):  # noqa: F811
+def test_the_grid_of_a_letter_is_forty_codes_traced_with_the_paper_seen(client, agent, opened, monkeypatch):
     drawn = []
     monkeypatch.setattr(letters, "render", lambda template, context: drawn.append((template, context)) or b"%PDF")
     answer = client.post("/guichet/lettre/", {"evidence": "passeport", "checked": "on"})

@@ -33,7 +33,7 @@ from documents import contents
 from documents.models import Document
 from fhir import ids
 from patients import request_letters, requests
-from patients.models import Caisse, InsuredPerson, OpeningRule, Patient, Regime
+from patients.models import Caisse, InsuredPerson, OpeningRule, Patient, Regime, RegisterLoad
 from patients.models_envelopes import Envelope
 from tests import doors
 from tests import factories as make
@@ -134,6 +134,7 @@ def rows_of(cast):
         Caisse: (cast.dossier.caisse_id, None),
         OpeningRule: (rule.pk, rule.history.latest().pk),
         Regime: (cast.dossier.regime_id, None),
+        RegisterLoad: (make.RegisterLoadFactory().pk, None),
     }
 
 
@@ -150,7 +151,8 @@ def pages_of(rows):
 # With a person on the screen who has a dossier: what each page of the counter answers.
 AT_THE_COUNTER = {
     "": 200, "personne/": 200, "ouvrir/": 200, "coordonnees/": 200, "representants/": 200, "acces/": 200,
-    "verifier/": 200, "lettre/": 200, "arrivant/": 200, "demandes/": 200, "demandes/nouvelle/": 200,
+    "verifier/": 200, "lettre/": 200, "historique/": 200, "arrivant/": 200, "demandes/": 200,
+    "demandes/nouvelle/": 200,
     "demandes/{request}/": 200, "demandes/{request}/recu/": 200, "demandes/{request}/pli/": 200, "numero/": 302,
     "carte/": 405,
 }  # fmt: skip
@@ -228,5 +230,5 @@ def test_an_agent_of_another_fund_finds_nothing_by_no_way(desk):
     session = client.session
     session["counter_person"] = bytes(person.pk).hex()  # even with her key in his session
     session.save()
-    for path in ("personne", "ouvrir", "coordonnees", "representants", "acces", "verifier", "lettre"):
+    for path in ("personne", "ouvrir", "coordonnees", "representants", "acces", "verifier", "lettre", "historique"):
         assert client.get(f"/guichet/{path}/").headers["Location"] == "/guichet/", path

@@ -9,33 +9,23 @@ import pikepdf
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access.models import ConsentMeans, Representation, User
 from audit.models import Trace
 from documents import papers
 from patients.models import ConsentPaper, Dossier, InsuredPerson, Patient
 from tests import factories as make
-from tests.access.test_counter import LIVE, agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import LIVE, NEW, look_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 PDF = b"%PDF-1.7 form"
 SIGNED = {"consent": "on", "way": "papier", "evidence": "F-12"}
 VERIFY = "/guichet/verifier/"
 PRINT = {"evidence": "passeport", "checked": "on"}
 
 
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
 @pytest.fixture
-def found(client, agent):  # noqa: F811
+def found(client, agent):
     """On the agent's screen, without a dossier."""
     person = make.InsuredFactory(email="")
     look_for(client, person)
@@ -94,7 +84,7 @@ def test_a_refused_file_is_said_on_the_sheet(client, found):
 
 
 # -- who is there ---------------------------------------------------------------------------------------
-def test_the_card_finds_the_person_and_leaves_the_same_trace(client, agent, settings, tmp_path):  # noqa: F811
+def test_the_card_finds_the_person_and_leaves_the_same_trace(client, agent, settings, tmp_path):
     person = make.InsuredFactory()
     card = tmp_path / "card.json"
     settings.CARD_READER, settings.CARD_FILE = "patients.vitale.FromFile", str(card)
@@ -106,18 +96,15 @@ def test_the_card_finds_the_person_and_leaves_the_same_trace(client, agent, sett
 
 
 @pytest.mark.parametrize("said", ["", "{", "[]", '{"number": 7}', '{"number": "1", "oid": "x"}', "\0"])
-def test_a_card_that_does_not_read_is_said_and_nothing_breaks(client, agent, settings, tmp_path, said):  # noqa: F811
+def test_a_card_that_does_not_read_is_said_and_nothing_breaks(client, agent, settings, tmp_path, said):
     card = tmp_path / "card.json"
     card.write_text(said)
     settings.CARD_READER, settings.CARD_FILE = "patients.vitale.FromFile", str(card)
     assert "ne se lit pas" in client.post("/guichet/carte/", follow=True).content.decode()
 
 
-NEW = {"family": "haddad", "given": "Samira", "birth_date": "17/05/1992", "sex": "F", "postal_code": "69003"}
-
-
 @pytest.fixture
-def service(settings, agent):  # noqa: F811
+def service(settings, agent):
     settings.INS_SERVICE = "patients.insi.Demonstration"
     return NEW | {"regime": make.RegimeFactory().pk, "caisse": "691"}
 
@@ -146,7 +133,7 @@ def test_a_newcomer_of_another_fund_is_sent_to_it(client, service):
     assert "par une autre caisse" in client.post("/guichet/arrivant/", service).content.decode()
 
 
-def test_without_a_service_or_a_reader_the_page_does_not_offer_them(client, agent, settings):  # noqa: F811
+def test_without_a_service_or_a_reader_the_page_does_not_offer_them(client, agent, settings):
     settings.INS_SERVICE = settings.CARD_READER = ""
     page = client.get("/guichet/").content.decode()
     assert ("Nouvel arrivant" in page, "Lire la carte" in page) == (False, False)
@@ -207,7 +194,7 @@ def test_the_address_of_another_account_is_refused(client, opened):
     assert Patient.objects.get().email != known.email
 
 
-def test_a_minor_gets_no_account_of_his_own(client, agent):  # noqa: F811
+def test_a_minor_gets_no_account_of_his_own(client, agent):
     look_for(client, make.InsuredFactory(birth_date=dt.date(2015, 1, 1), email=""))
     client.post("/guichet/ouvrir/", LIVE)
     client.post(VERIFY, {"email": "enfant@example.org"})

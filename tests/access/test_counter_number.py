@@ -4,8 +4,6 @@ import datetime as dt
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access.models import User
 from audit.models import Trace
@@ -15,7 +13,7 @@ from patients import dossiers, insi, numbers
 from patients.ins import OID_NIA, OID_NIR, OID_TEST, Ins
 from patients.models import Dossier, IdentityIndex, InsuredPerson, Notice, Patient
 from tests import factories as make
-from tests.access.test_counter import LIVE, agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import LIVE, look_for
 from tests.documents.test_feed import said, write  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,12 +30,8 @@ TRAITS = {
 
 
 @pytest.fixture(autouse=True)
-def back_office(settings):
+def _with_the_identity_service(settings, back_office):
     settings.INS_SERVICE = "patients.insi.Demonstration"
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
 
 
 def registered(number, **more):
@@ -46,14 +40,14 @@ def registered(number, **more):
 
 
 @pytest.fixture
-def dossier(client, agent):  # noqa: F811
+def dossier(client, agent):
     """Opened with the provisional number; its holder is on the agent's screen."""
     look_for(client, registered(NIA))
     client.post("/guichet/ouvrir/", LIVE)
     return Dossier.objects.get()
 
 
-def test_the_number_that_the_service_gives_joins_the_provisional_one(client, agent, dossier):  # noqa: F811
+def test_the_number_that_the_service_gives_joins_the_provisional_one(client, agent, dossier):
     assert "Rattacher son numéro définitif" in client.get("/guichet/personne/").content.decode()
     assert client.post(PAGE, SEEN).headers["Location"] == "/guichet/personne/"
     page = client.get("/guichet/personne/").content.decode()
@@ -123,7 +117,7 @@ def test_another_person_opens_hers(client, dossier, other):
     assert Dossier.objects.count() == 2
 
 
-def test_a_number_that_has_a_dossier_is_not_taken_from_it(client, agent, dossier):  # noqa: F811
+def test_a_number_that_has_a_dossier_is_not_taken_from_it(client, agent, dossier):
     other = make.DossierFactory()
     IdentityIndex.objects.create(lookup=Ins(NIR, OID_TEST).lookup, dossier_id=other.pk)
     answer = client.post(PAGE, SEEN)

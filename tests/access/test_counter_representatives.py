@@ -4,8 +4,6 @@ import datetime as dt
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.test import override_settings
-from django.urls import clear_url_caches
 from django.utils import timezone
 
 from access import gate, persons
@@ -16,22 +14,14 @@ from audit.models import Trace
 from patients import dossiers
 from patients.models import Channel, Notice
 from tests import factories as make
-from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import look_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 PAGE = "/guichet/representants/"
 
 
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
 @pytest.fixture
-def found(client, agent):  # noqa: F811
+def found(client, agent):
     """A person of this age is on the agent's screen, with an open dossier."""
 
     def on_screen(years):
@@ -154,13 +144,13 @@ def test_a_representative_of_another_dossier_is_not_ended_from_here(client, foun
     assert Representation.objects.running().filter(pk=held.pk).exists()
 
 
-def test_without_a_person_or_an_open_dossier_there_is_nothing_to_record(client, agent):  # noqa: F811
+def test_without_a_person_or_an_open_dossier_there_is_nothing_to_record(client, agent):
     assert client.get(PAGE).headers["Location"] == "/guichet/"
     look_for(client, make.InsuredFactory())
     assert client.get(PAGE).headers["Location"] == "/guichet/personne/"
 
 
-def test_nobody_is_recorded_for_a_closed_dossier(agent):  # noqa: F811
+def test_nobody_is_recorded_for_a_closed_dossier(agent):
     closed = make.DossierFactory(closed=True)
     with pytest.raises(ValidationError, match="fermé"):
         persons.record(

@@ -10,17 +10,19 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 # r: read whole, c: some columns are read, a: add, w: change (some columns at least), d: erase.
 MAY = {
     "rawd": "access_user_groups account_emailconfirmation django_session mfa_authenticator usersessions_usersession",
-    "raw": "access_user access_recovery access_endedsession account_emailaddress auth_group access_caissegroupgrant"
+    "raw": "access_user access_recovery access_endedsession account_emailaddress access_caissegroupgrant"
     " patients_openingrule patients_patient patients_dossier patients_request access_representation audit_tracehead",
-    "ra": "access_historicaluser access_historicalcaissegroupgrant access_historicalrepresentation django_admin_log"
-    " access_historicalcontest patients_historicalopeningrule patients_historicalpatient patients_historicaldossier"
-    " patients_historicalrequest patients_insuredperson patients_identityindex patients_consent patients_notice",
+    "ra": "auth_group access_historicaluser access_historicalcaissegroupgrant django_admin_log"
+    " access_historicalcontest patients_historicalopeningrule patients_historicalrequest"
+    " patients_insuredperson patients_identityindex patients_consent patients_notice",
     "rw": "access_contest patients_envelope",
     "r": "access_user_user_permissions auth_group_permissions auth_permission django_content_type django_migrations"
     " access_matrixversion access_professional access_structure patients_caisse patients_regime patients_term"
-    " patients_letterkey patients_clock",
+    " patients_letterkey patients_clock patients_registerload patients_historicalcaisse patients_historicalregime"
+    " access_historicalmatrixversion",
     "caw": "access_consentmeans",
-    "ca": "audit_trace patients_consentpaper patients_requestpaper",
+    "ca": "audit_trace patients_consentpaper patients_requestpaper patients_historicalpatient"
+    " patients_historicaldossier access_historicalrepresentation",
     "c": "access_emergencyaccess django_celery_beat_periodictask",
 }
 ALLOWED = {table: rights for rights, tables in MAY.items() for table in tables.split()}
@@ -86,6 +88,11 @@ def test_every_other_table_refuses_it_everything():
         "access_consentmeans.pin",
         "access_consentmeans.grid",
         "access_emergencyaccess.reason",
+        "access_historicalrepresentation.rights",
+        "patients_historicaldossier.shows_masked_in_emergency",
+        "patients_historicaldossier.emergency_lookup",
+        "patients_historicalpatient.sealed_matricule",
+        "patients_historicalpatient.given_names",
     ],
 )
 def test_the_columns_that_tell_are_refused(column):

@@ -7,51 +7,43 @@ import io
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access.management.operators import NOBODY, OperatorCommand
+from access.tasks import send_contact_code
+from audit.models import Trace
 from fhir import ids
 from patients import dossiers, insi, requests
-from patients.models import Dossier, InsuredPerson
+from patients.models import InsuredPerson
 from patients.models_requests import Request
 from tests import factories as make
-from tests.access.test_counter import LIVE, agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import LIVE, NEW, look_for
 
-pytestmark = pytest.mark.django_db
-NEW = {"family": "haddad", "given": "Samira", "birth_date": "17/05/1992", "sex": "F", "postal_code": "69003"}
-
-
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
-@pytest.fixture
-def opened(client, agent):  # noqa: F811
-    look_for(client, make.InsuredFactory(email=""))
-    client.post("/guichet/ouvrir/", LIVE)
-    return Dossier.objects.get()
-
-
-PAGES = ["personne", "ouvrir", "coordonnees", "acces", "verifier", "lettre", "representants", "demandes/nouvelle"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
+PAGES = [
+    "personne",
+    "ouvrir",
+    "coordonnees",
+    "acces",
+    "verifier",
+    "lettre",
+    "representants",
+    "historique",
+    "demandes/nouvelle",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_a_person_one_goes_and_finds_her(client, agent, page):  # noqa: F811
+def test_without_a_person_one_goes_and_finds_her(client, agent, page):
     assert client.get(f"/guichet/{page}/").headers["Location"] == "/guichet/"
 
 
 @pytest.mark.parametrize("page", ["coordonnees", "verifier", "lettre", "representants", "acces"])
-def test_of_a_closed_dossier_one_goes_back_to_the_sheet(client, agent, opened, page):  # noqa: F811
+def test_of_a_closed_dossier_one_goes_back_to_the_sheet(client, agent, opened, page):
     dossiers.close(opened.pk, closure="DEMANDE_TITULAIRE", by=agent.actor())
     assert client.get(f"/guichet/{page}/").headers["Location"] == "/guichet/personne/"
 
 
-def test_without_a_dossier_there_is_no_request_to_record(client, agent):  # noqa: F811
+def test_without_a_dossier_there_is_no_request_to_record(client, agent):
     look_for(client, make.InsuredFactory())
     assert client.get("/guichet/demandes/nouvelle/").headers["Location"] == "/guichet/personne/"
 
@@ -60,7 +52,7 @@ def test_without_a_dossier_there_is_no_request_to_record(client, agent):  # noqa
 
 
 @pytest.fixture
-def newcomer(client, agent, settings, monkeypatch):  # noqa: F811
+def newcomer(client, agent, settings, monkeypatch):
     settings.INS_SERVICE = "patients.insi.Demonstration"
     said = NEW | {"regime": make.RegimeFactory().pk, "caisse": make.CaisseFactory().pk}
 
@@ -71,7 +63,7 @@ def newcomer(client, agent, settings, monkeypatch):  # noqa: F811
     return search
 
 
-def test_without_the_service_there_is_no_newcomer(client, agent, settings):  # noqa: F811
+def test_without_the_service_there_is_no_newcomer(client, agent, settings):
     settings.INS_SERVICE = ""
     assert client.get("/guichet/arrivant/").headers["Location"] == "/guichet/"
 
@@ -113,7 +105,23 @@ def test_without_a_way_to_send_messages_no_telephone_is_asked_for(client, opened
     assert 'name="phone"' in client.get("/guichet/verifier/").content.decode()
 
 
-def test_of_a_minor_the_sheet_asks_for_a_representative(client, agent):  # noqa: F811
+def test_a_gateway_taken_away_while_a_code_was_on_its_way_sends_nothing_and_breaks_nothing(
+    client, opened, settings, monkeypatch
+):
+    settings.TEXT_MESSAGES = "patients.text_messages.ToFiles"
+    waiting = []
+    monkeypatch.setattr(send_contact_code, "delay", lambda *said: waiting.append(said))
+    page = client.post("/guichet/verifier/", {"phone": "06 12 34 56 78"}).content.decode()
+    assert "Taper le code" in page
+    settings.TEXT_MESSAGES = ""
+    (said,) = waiting
+    send_contact_code(*said)
+    assert not (settings.MEDIA_ROOT / "messages").exists() and not mail.outbox
+    assert client.post("/guichet/verifier/", {"code": "000000"}).status_code == 422
+    assert 'name="phone"' not in client.get("/guichet/verifier/").content.decode()
+
+
+def test_of_a_minor_the_sheet_asks_for_a_representative(client, agent):
     look_for(client, make.InsuredFactory(birth_date=dt.date(2015, 1, 1), email=""))
     client.post("/guichet/ouvrir/", LIVE)
     page = client.get("/guichet/personne/").content.decode()
@@ -124,7 +132,7 @@ def test_of_a_minor_the_sheet_asks_for_a_representative(client, agent):  # noqa:
 
 
 @pytest.fixture
-def asked(agent, opened):  # noqa: F811
+def asked(agent, opened):
     said = requests.Asked(
         kind="rectification", channel="counter", requester="A. M.", identity="passeport", said="le nom"
     )
@@ -148,7 +156,7 @@ def test_a_complement_is_asked_for_comes_and_the_request_is_cancelled(client, as
     assert move(client, asked, "prendre") == (200, "cancelled")  # nothing more to do
 
 
-def test_a_refusal_has_a_ground_and_what_was_accepted_is_done(client, asked, agent):  # noqa: F811
+def test_a_refusal_has_a_ground_and_what_was_accepted_is_done(client, asked, agent):
     move(client, asked, "prendre")
     assert move(client, asked, "refuser", words="Non.", ground="nothing") == (302, "refused")
     row = Request.objects.get(dossier_id=asked.dossier_id, pk=asked.pk)
@@ -160,8 +168,12 @@ def test_a_refusal_has_a_ground_and_what_was_accepted_is_done(client, asked, age
     assert move(client, other, "faite") == (302, "done")
 
 
-def test_a_letter_that_a_request_has_not_does_not_exist(client, asked):
-    assert client.get(address(asked, "lettre/rien/")).status_code == 404
+@pytest.mark.parametrize("name", ["reponse", "remise", "rien"])
+def test_a_letter_that_a_request_has_not_yet_does_not_exist(client, asked, name):
+    before = Trace.objects.count()
+    assert client.get(address(asked, f"{name}/")).status_code == 404
+    assert Trace.objects.count() == before  # nothing was read
+    assert client.get(address(asked, "recu/")).status_code == 200
 
 
 # -- operators ------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import dataclasses
 import datetime as dt
 
 import pytest
-from django.core.exceptions import ValidationError
 
 from access import emergencies, gate
 from access.facts import Act, Purpose
@@ -14,30 +13,19 @@ from audit.trail import Event
 from patients import codes
 from patients.models import Dossier, Notice
 from tests import factories as make
+from tests.access.acts import NOW, refused, said_by_doctor
 from tests.told import acts, last_told, told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 WORDS = "trouvé au sol, ne répond pas"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture
 def dossier(code_tables):
     make.matrix()
     return make.DossierFactory()
-
-
-@pytest.fixture
-def doctor(dossier):
-    return make.ProfessionalFactory(family="CARON", given="Inès")
 
 
 def caller(doctor, **more):
@@ -64,24 +52,6 @@ def number_of(dossier):
     return by_holder(dossier, emergencies.make_number)
 
 
-def refused(code, words, act, *args, **more):
-    with pytest.raises(ValidationError) as error:
-        act(*args, **more)
-    assert (error.value.code, error.value.message) == (code, words)
-
-
-def said_by(doctor, **more):
-    return {
-        "allowed": True,
-        "actor_kind": "professional",
-        "actor_id": doctor.idnat,
-        "actor_name": doctor.name,
-        "profession": "10",
-        "means": "test",
-        **more,
-    }
-
-
 # -- breaking the glass ---------------------------------------------------------------------------------------
 
 
@@ -95,7 +65,7 @@ def test_a_broken_glass_is_kept_told_and_traced(dossier, doctor):
     assert emergencies.attest_by(kept) == NOW + 24 * HOUR
     assert [(one.kind, one.dossier_id) for one in Notice.objects.all()] == [("emergency", dossier.pk)]
     assert [told(one) for one in acts(dossier)] == [
-        said_by(
+        said_by_doctor(
             doctor,
             event="glass_broken",
             ground="break_glass",
@@ -166,7 +136,7 @@ def test_it_is_attested_once_late_or_not(dossier, doctor, clock, after, late):
     text = "il était inconscient, seul, dans la rue"
     assert (row.attested_at, row.attestation, other.attested_at) == (NOW + after, text, None)
     said = {"access": row.pk.hex, "end": (NOW + 4 * HOUR).isoformat(), "late": late}
-    assert last_told(dossier) == said_by(
+    assert last_told(dossier) == said_by_doctor(
         doctor, event="glass_attested", ground="break_glass", mode="normal", reason=text, detail=said
     )
     clock.shift(HOUR)
@@ -267,7 +237,7 @@ def test_a_typed_number_opens_four_hours_told_and_traced(dossier, doctor, clock)
     assert (row.kind, row.reason, row.since, row.until, new) == ("number", "", NOW, NOW + 4 * HOUR, True)
     assert row.user == make.account(doctor)
     said = {"access": row.pk.hex, "end": (NOW + 4 * HOUR).isoformat()}
-    assert last_told(dossier) == said_by(
+    assert last_told(dossier) == said_by_doctor(
         doctor,
         event="number_used",
         ground="emergency_number",
@@ -285,7 +255,7 @@ def test_a_number_opens_nothing_to_who_reads_no_vital_document(dossier, doctor):
     MatrixRow.objects.filter(profession="10").update(readable=["11488-4"])
     with pytest.raises(gate.Absent):
         emergencies.use_number(caller(doctor), number)
-    assert last_told(dossier) == said_by(
+    assert last_told(dossier) == said_by_doctor(
         doctor, event="number_used", allowed=False, ground="not_entitled", mode="normal"
     )
     assert not EmergencyAccess.objects.exists()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+from hashlib import sha256
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from access import gate, matrix
 from access.facts import Act
+from access.management.loading import UNATTENDED
 from access.models import MatrixVersion
 from access.policy import decide
 from patients import terms
@@ -140,6 +142,20 @@ def test_checking_tells_what_would_change_and_changes_nothing(file, code_tables)
     assert "    + INCONNU-1" in told
     assert "sans effet" in told
     assert list(MatrixVersion.objects.values()) == before
+
+
+def test_a_version_has_a_history_with_its_author_its_reason_and_the_digest_of_its_file(file, code_tables, odile):
+    day = timezone.localdate() + dt.timedelta(days=30)
+    load(file(NURSE_READS), day=day)
+    more = NURSE_READS + "60,31,18748-4,1\n"
+    load(file(more), day=day, by=odile.email, reason="erratum")
+    load(file(more), day=day, by=odile.email, reason="encore")  # says nothing new
+    history = MatrixVersion.objects.get(name="arrêté").history.order_by("history_date")
+    kept = history.values_list("history_user_id", "history_change_reason", "digest")
+    assert list(kept) == [
+        ("system:load_matrix", UNATTENDED, sha256(NURSE_READS.encode()).hexdigest()),
+        (f"operator:{odile.pk}", "erratum", sha256(more.encode()).hexdigest()),
+    ]
 
 
 # -- the page ------------------------------------------------------------------------------------------

@@ -40,6 +40,16 @@ def test_contacts_change_with_history_and_a_trace_that_does_not_repeat_them(hold
     assert Notice.objects.get(dossier=dossier, kind="contacts_changed").email == "antoine@example.org"
 
 
+def test_contacts_sent_again_are_told_to_nobody_and_leave_no_history(holder_client, dossier):
+    before = Patient.objects.get(dossier=dossier)
+    same = {"email": before.email, "phone": before.phone}
+    answer = holder_client(dossier).post(reverse("profile_contacts"), same)
+    assert answer.headers["Location"] == reverse("profile")
+    assert changes(dossier) == [{"setting": "contacts", "changed": []}]
+    assert not Notice.objects.filter(dossier=dossier, kind="contacts_changed").exists()
+    assert not before.history.filter(history_type="~").exists()
+
+
 @pytest.mark.parametrize("sent", [{"email": "nouveau"}, {"email": "a@b.fr", "phone": "appelez-moi"}])
 def test_contacts_that_are_none_are_refused_with_words(holder_client, dossier, sent):
     answer = holder_client(dossier).post(reverse("profile_contacts"), sent)
@@ -107,3 +117,14 @@ def test_she_opposes_what_her_heirs_may_ask_and_nobody_does_it_for_her(holder_cl
     assert client.post(reverse("profile_heirs"), {}).status_code == 404
     assert Dossier.objects.get(pk=dossier.pk).refuses_heirs
     assert "Après moi" not in client.get(reverse("profile")).content.decode()
+
+
+def test_what_she_decided_of_her_heirs_does_not_change_once_the_dossier_is_closed(holder_client, code_tables):
+    """From a page left open since before the closing: said on her profile, and nothing is traced as done."""
+    dossier = make.DossierFactory(closed=True)
+    browser = holder_client(dossier)
+    answer = browser.post(reverse("profile_heirs"), {"refuses_heirs": "on"})
+    assert answer.headers["Location"] == reverse("profile")
+    assert "Ce dossier est fermé : ce choix ne change plus." in browser.get(reverse("profile")).content.decode()
+    assert not Dossier.objects.get(pk=dossier.pk).refuses_heirs
+    assert changes(dossier, "emergency_changed") == []

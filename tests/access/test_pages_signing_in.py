@@ -7,16 +7,18 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.db import connection
-from django.urls import reverse
+from django.test import override_settings
+from django.urls import include, path, reverse
 from django.utils import timezone
 
-from access.models import Representation
+from access.models import Representation, User
 from audit.models import NO_DOSSIER, Trace
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "cheval correct agrafe pile"
+urlpatterns = [path("compte/", include("allauth.urls")), path("", include("dmp.urls"))]  # the engine's pages first
 
 
 @pytest.fixture
@@ -39,6 +41,17 @@ def signed_in(client):
 
 def code_in(mail):
     return re.search(r"^\s*([0-9A-Z]{3,4}-?[0-9A-Z]{3,4})\s*$", mail.body, re.M)[1]
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_nobody_signs_up_by_himself_even_on_the_engine_s_own_page(client, code_tables):
+    """Both sites put a page of theirs in its place (tests/test_doors.py): this is what stands behind them."""
+    page = reverse("account_signup")
+    said = {"email": "nouveau@example.org", "password1": PASSWORD}
+    for answer in (client.get(page), client.post(page, said)):
+        assert (answer.status_code, "password1" in answer.content.decode()) == (200, False)
+    assert not signed_in(client)
+    assert not User.objects.filter(email="nouveau@example.org").exists()
 
 
 def test_the_password_alone_opens_nothing(client, holder, mailoutbox):

@@ -15,9 +15,9 @@ from tests import factories as make
 pytestmark = pytest.mark.django_db
 
 
-def run(*words, apply=True, signed=True):
+def run(*words, apply=True, signed=True, reason="arrêté du 4 mai"):
     said = io.StringIO()
-    who = ["--by", "odile@exploitant.example.org", "--reason", "arrêté du 4 mai"] if signed else []
+    who = ["--by", "odile@exploitant.example.org", "--reason", reason] if signed else []
     call_command("pilot_rules", *words, *who, *(["--apply"] if apply and signed else []), stdout=said)
     return said.getvalue()
 
@@ -96,6 +96,14 @@ def test_a_rule_takes_the_place_of_the_one_before(odile):
     assert not refused(Channel.WEB, tomorrow, regime=Regime.objects.get(pk="02"))
     assert OpeningRule.objects.in_force(tomorrow).count() == 1
     assert "1 règles en vigueur" in run("list", signed=False) and "Pas" not in run("list", signed=False)
+
+
+@pytest.mark.parametrize("act", [["open", "--channel", "web"], ["stop", "--channel", "web"], ["on"], ["off"]])
+def test_a_reason_of_spaces_is_none_and_no_rule_changes(rules, act):
+    before = list(OpeningRule.objects.order_by("pk").values())
+    with pytest.raises(CommandError, match="Dites pourquoi : --reason"):
+        run(*act, reason="  ")
+    assert list(OpeningRule.objects.order_by("pk").values()) == before
 
 
 @pytest.mark.parametrize(

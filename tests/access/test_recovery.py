@@ -324,6 +324,14 @@ def test_the_operator_gives_a_code_to_staff_only(holder, agent, odile):
         call_command("access_code", holder.email, **signed)
 
 
+def test_without_a_reason_the_operator_gives_no_code(agent, odile):
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Dites pourquoi : --reason"):
+        call_command("access_code", agent.email, by=odile.email, reason=" ", apply=True, stdout=out)
+    assert (recovery.waiting(agent), out.getvalue()) == (None, "")
+    assert not Trace.objects.filter(event="access_code_given").exists()
+
+
 def test_a_password_remade_while_the_mailed_code_was_awaited_voids_the_sign_in(client, holder, mailoutbox):
     waiting = Client()
     waiting.post(reverse("account_login"), {"login": holder.email, "password": OLD})

@@ -11,19 +11,13 @@ from audit.trail import Actor, ActorKind
 from patients import codes
 from patients.models import IdentityIndex, Notice
 from tests import factories as make
+from tests.access.acts import DAY, NOW
 from tests.told import acts, last_told, told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-DAY, HOUR, SECOND = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(seconds=1)
+HOUR, SECOND = dt.timedelta(hours=1), dt.timedelta(seconds=1)
 AGENT = Actor(ActorKind.COUNTER, "agent-7", "Agent 7", means="password")
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

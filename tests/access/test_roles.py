@@ -6,8 +6,8 @@ from access.roles import grants_for
 
 def test_the_keys_are_the_portal_s_alone():
     assert list(grants_for("keys", ["documents_datakey", "django_migrations"])) == [
-        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter",
-        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter, dmp_feed",
+        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter, dmp_feed",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dmp_app, dmp_counter",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON documents_datakey TO dmp_app",
     ]
@@ -20,9 +20,11 @@ def test_the_trail_is_added_to_and_everything_else_is_the_portal_s():
         "structure_id, structure_name, means, on_behalf_of, object_kind, object_id, channel, request_id, ip, seq"
     )
     assert list(grants_for("default", tables)) == [
-        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter",
-        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dmp_app, dmp_counter, dmp_feed",
+        "GRANT USAGE ON SCHEMA public TO dmp_app, dmp_counter, dmp_feed",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dmp_app, dmp_counter",
+        'GRANT INSERT ON "audit_trace" TO dmp_feed',
+        'GRANT SELECT, INSERT, UPDATE ON "audit_tracehead" TO dmp_feed',
         'GRANT SELECT, INSERT, UPDATE, DELETE ON "audit_tracehead" TO dmp_app',
         *(f'GRANT {right} ON "audit_tracehead" TO dmp_counter' for right in RIGHTS["audit_tracehead"]),
         'GRANT SELECT, INSERT, UPDATE, DELETE ON "documents_document" TO dmp_app',

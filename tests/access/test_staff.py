@@ -1,10 +1,16 @@
 """The back office opens to staff with a second factor of their own: at every address, and by no other way."""
 
+import time
+
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.urls import clear_url_caches
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.urls import clear_url_caches, reverse
+from django.utils import timezone
 
 from access.models import User
+from audit.models import Trace
 from tests import doors
 from tests import factories as make
 
@@ -89,6 +95,35 @@ def test_an_agent_deactivated_is_out_at_once(back_office, client):
     assert client.get("/guichet/").status_code == 200
     User.objects.filter(pk=agent.pk).update(is_active=False)
     assert sent_away(client.get("/guichet/"))
+
+
+@pytest.mark.parametrize("kind", ["agent", "operator"])
+def test_a_sign_in_is_in_the_trail_and_leaves_no_row_in_the_history_of_the_account(
+    back_office, client, kind, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    user, secret = doors.staff(kind), "KRUGKIDDMFYHI2LUNFZW45DFNRXW4ZLT"
+    user.set_password(PASSWORD)
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    Authenticator.objects.all().delete()
+    TOTP.activate(user, secret)
+    before = user.history.count()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    client.post(reverse("mfa_authenticate"), {"code": code})
+    user.refresh_from_db()
+    assert client.session["_auth_user_id"] == str(user.pk) and user.last_login is not None
+    assert Trace.objects.filter(event="signed_in", actor_id=str(user.pk)).count() == 1
+    assert user.history.count() == before
+
+
+def test_what_the_history_keeps_of_an_account_has_its_row_whatever_else_is_saved(back_office):
+    user = doors.staff("agent")
+    before = user.history.count()
+    user.last_login, user.is_active = timezone.now(), False
+    user.save(update_fields=["last_login", "is_active"])
+    assert user.history.count() == before + 1
 
 
 def test_who_is_not_signed_in_is_sent_to_sign_in(back_office, client):

@@ -129,6 +129,18 @@ def test_what_is_said_names_who_and_what(odile):
     assert staff("reset", "karim@example.org", apply=False).count("\n") == 1  # no code is shown
 
 
+def test_who_serves_two_caisses_by_one_group_leaves_neither_by_the_command(odile):
+    """He would leave both: the groups are changed one by one, on their page."""
+    one, two = make.CaisseFactory(), make.CaisseFactory(code="692", name="Autre caisse")
+    user = karim(one)
+    known = CaisseGroupGrant.objects.get(group__user=user)
+    CaisseGroupGrant.objects.create(group=known.group, permission=known.permission, content_object=two)
+    with pytest.raises(CommandError, match="sert aussi une autre caisse"):
+        staff("leave", user.email, "--caisse", one.code)
+    assert served(user) == {one.pk, two.pk}
+    assert not Trace.objects.filter(event="staff_changed").exists()
+
+
 def test_a_role_changes_whole(odile):
     caisse = make.CaisseFactory()
     user = karim(caisse)

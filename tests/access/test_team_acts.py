@@ -3,7 +3,6 @@
 import datetime as dt
 
 import pytest
-from django.core.exceptions import ValidationError
 
 from access import gate, grants, teams
 from access.facts import Act
@@ -12,28 +11,10 @@ from audit.scoped import uuid7
 from audit.trail import Event
 from patients.models import Notice
 from tests import factories as make
+from tests.access.acts import DAY, NOW, refused, said_by_holder
 from tests.told import acts, last_told, told
 
-pytestmark = pytest.mark.django_db
-
-NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def dossier(code_tables):
-    return make.DossierFactory()
-
-
-@pytest.fixture
-def doctor(dossier):
-    return make.ProfessionalFactory(family="CARON", given="Inès")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def by_holder(dossier, act):
@@ -65,26 +46,6 @@ def end(dossier, team):
     return by_holder(dossier, lambda entry: teams.end(entry, team))
 
 
-def refused(code, words, act, *args):
-    with pytest.raises(ValidationError) as error:
-        act(*args)
-    assert (error.value.code, error.value.message) == (code, words)
-
-
-def said_by(holder, event, **more):
-    return {
-        "event": event,
-        "allowed": True,
-        "ground": "holder",
-        "mode": "normal",
-        "actor_kind": "holder",
-        "actor_id": str(holder.pk),
-        "actor_name": str(holder),
-        "means": "test",
-        **more,
-    }
-
-
 def test_the_initial_consent_is_the_holder_s_and_dated(dossier):
     holder = make.holder_of(dossier)
     team = agree(dossier)
@@ -93,7 +54,7 @@ def test_the_initial_consent_is_the_holder_s_and_dated(dossier):
     assert (kept.dossier, kept.name, kept.since, kept.until) == (dossier, "Soins palliatifs", NOW, NOW + 30 * DAY)
     assert (kept.source, kept.consented_by) == ("web", f"holder:{holder.pk}")
     assert kept.history.get().history_user_id == f"holder:{holder.pk}"
-    assert last_told(dossier) == said_by(
+    assert last_told(dossier) == said_by_holder(
         holder,
         "team_agreed",
         object_kind="team",
@@ -110,7 +71,7 @@ def test_a_member_has_a_right_of_his_own_until_the_team_s_end(dossier, doctor, c
     grant = join(dossier, team, doctor)
     assert (grant.user.professional, grant.since, grant.until) == (doctor, NOW + DAY, NOW + 30 * DAY)
     assert (grant.source, grant.team, grant.express, grant.extent) == ("web", team.pk, False, "general")
-    assert told(acts(dossier)[-1]) == said_by(
+    assert told(acts(dossier)[-1]) == said_by_holder(
         holder,
         "team_joined",
         object_kind="professional",
@@ -189,7 +150,7 @@ def test_ending_a_team_ends_each_member_and_nobody_else(dossier, doctor, clock):
     team.refresh_from_db()
     assert team.until == NOW + DAY
     assert team.history.latest().history_user_id == f"holder:{holder.pk}"
-    assert last_told(dossier) == said_by(
+    assert last_told(dossier) == said_by_holder(
         holder,
         "team_ended",
         object_kind="team",

@@ -61,6 +61,17 @@ def test_any_national_identifier_is_taken_and_one_that_nobody_bears_is_refused(d
     assert Trace.objects.filter(event="traces_exported").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"until": dt.date(2026, 10, 31)}, "--until vient avant --since."), ({"reason": " "}, "Dites qui le demande")],
+)
+def test_days_in_the_wrong_order_or_no_reason_write_nothing(doctor, tmp_path, wrong, said):
+    with pytest.raises(CommandError, match=said):
+        write(doctor.rpps, tmp_path / "a.csv", **wrong)
+    assert not (tmp_path / "a.csv").exists()
+    assert not Trace.objects.filter(event="traces_exported").exists()
+
+
 def test_without_apply_it_is_only_counted(doctor, tmp_path):
     said = write(doctor.rpps, tmp_path / "a.csv", apply=False)
     assert "2 traces à écrire" in said

@@ -63,6 +63,17 @@ def _ready(time_machine, channel=Channel.POST, email="antoine@example.org"):
     return dossier, row
 
 
+@pytest.fixture
+def desk(waiting, settings):
+    """The agent's browser, and the address of the request's sheet."""
+    dossier, row = waiting
+    settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
+    clear_url_caches()
+    agent = make.User.objects.get(email="agent@example.org")
+    yield doors.signed_in(agent), f"/guichet/demandes/{ids.join(dossier.pk, row.pk)}/"
+    clear_url_caches()
+
+
 def the_envelope(dossier):
     return Envelope.objects.get(dossier=dossier)
 
@@ -77,12 +88,9 @@ def words_of(path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_agent_prints_and_hands_over_what_no_byte_of_which_reaches_him(waiting, settings, time_machine):
+def test_the_agent_prints_and_hands_over_what_no_byte_of_which_reaches_him(waiting, desk):
     dossier, row = waiting
-    settings.ROOT_URLCONF, settings.ROLE = "dmp.urls_backoffice", "backoffice"
-    clear_url_caches()
-    client = doors.signed_in(make.User.objects.get(email="agent@example.org"))
-    sheet = f"/guichet/demandes/{ids.join(dossier.pk, row.pk)}/"
+    client, sheet = desk
     answers = []
 
     def ask(path, said=None):
@@ -131,7 +139,49 @@ def test_the_agent_prints_and_hands_over_what_no_byte_of_which_reaches_him(waiti
         ("envelope_printed", "system", agent.reference, count),
         ("envelope_handed", "counter", "", count),
     ]
-    clear_url_caches()
+
+
+@pytest.mark.django_db
+def test_by_the_post_it_leaves_with_the_number_of_its_registered_letter(waiting, desk):
+    (dossier, row), (client, sheet) = waiting, desk
+    client.post(f"{sheet}pli/", {"act": "imprimer"})
+    assert envelopes.print_asked() == 1
+    unnumbered = client.post(f"{sheet}pli/", {"act": "poster"})
+    assert (unnumbered.status_code, "Donnez le numéro du recommandé." in unnumbered.content.decode()) == (422, True)
+    assert the_envelope(dossier).state == "printed"
+    said = client.post(f"{sheet}pli/", {"act": "poster", "number": "1A 234 567"}, follow=True).content.decode()
+    assert "est remis" in said
+    known, trace = the_envelope(dossier), Trace.objects.about(dossier.pk).get(event="envelope_handed")
+    assert (known.state, known.evidence) == ("handed", "recommandé 1A 234 567")
+    assert (trace.actor_kind, trace.detail["evidence"]) == ("counter", "recommandé 1A 234 567")
+    row.refresh_from_db()
+    assert row.state == "done"
+
+
+@pytest.mark.django_db
+def test_from_a_page_left_open_nothing_is_printed_twice_nor_handed_over_unprinted(waiting, desk):
+    """The agent is told to load the page again; what he asked for is not done, and leaves no trace of itself."""
+    (dossier, _), (client, sheet) = waiting, desk
+    client.post(f"{sheet}pli/", {"act": "imprimer"})
+    for late, why in (({"act": "imprimer"}, "ne s&#x27;imprime pas maintenant"), (HAND, "n&#x27;est pas imprimé")):
+        answer = client.post(f"{sheet}pli/", late)
+        assert (answer.status_code, why in answer.content.decode()) == (422, True)
+        assert the_envelope(dossier).state == "asked"
+    events = Trace.objects.about(dossier.pk).filter(event__startswith="envelope").values_list("event", flat=True)
+    assert list(events) == ["envelope_asked"]
+
+
+@pytest.mark.django_db
+def test_a_request_without_an_envelope_has_no_page_for_one(waiting, desk):
+    (dossier, _), (client, sheet) = waiting, desk
+    asked = requests.Asked(
+        kind=Kind.RECTIFICATION, channel=Channel.POST, requester="Antoine MARCHAND", identity="carte", said="le nom"
+    )
+    other = requests.ask(dossier.pk, asked, by=make.User.objects.get(email="agent@example.org").actor())
+    page = f"/guichet/demandes/{ids.join(dossier.pk, other.pk)}/pli/"
+    assert client.get(page).status_code == 404
+    assert client.post(page, {"act": "imprimer"}).status_code == 404
+    assert client.get(f"{sheet}pli/").status_code == 200
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """The operators' commands: `holds` and `close_dossier`, each signed by one person with a code."""
 
 import io
+import uuid
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
@@ -63,6 +64,21 @@ def test_a_hold_from_its_setting_to_its_lifting(dossier, operators):
     said("holds", "lift", str(row.pk), "--by", two)
     assert not holds.keeps(dossier.pk)
     assert "0 dossiers gelés" in said("holds")
+    told = said("holds", "history", str(row.pk)).splitlines()
+    names = [str(User.objects.get(email=email)) for email in operators]
+    acts = ["posé : plainte", "confirmé : plainte", "levée demandée : classée", "levé : classée"]
+    wanted = list(zip([names[0], names[1], names[0], names[1]], acts, strict=True))
+    assert [line.split("  ", 1)[1] for line in told[:-1]] == [f"{who}  {what}" for who, what in wanted]
+    assert told[-1] == f"4 actes sur le dossier …{dossier.pk.hex[-8:]} (PV 12)."
+    kept = LegalHold.history.filter(dossier_id=dossier.pk).order_by("history_id")
+    assert [one.history_user_id for one in kept] == [
+        f"operator:{User.objects.get(email=operators[number]).pk}" for number in (0, 1, 0, 1)
+    ]
+
+
+def test_of_a_hold_that_nobody_set_there_is_no_history():
+    with pytest.raises(CommandError, match="Aucun gel n'a ce nom"):
+        said("holds", "history", str(uuid.uuid4()))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.db import connections
 
 from tests import factories as make
 
-APPS = ("access", "archival", "audit", "dmp", "documents", "patients")
+APPS = ("access", "archival", "audit", "dmp", "documents")
 SIGNED = ["--by", "odile@exploitant.example.org", "--reason", "essai"]
 # Words with which each is called, without --apply.
 DRY = {

@@ -53,10 +53,31 @@ def test_the_command_fails_when_something_is_ill():
 
 
 def test_a_silent_beat_and_a_missing_worker_are_told(beat, monkeypatch):
-    PeriodicTask.objects.update(last_run_at=timezone.now() - dt.timedelta(minutes=6))
+    late = timezone.now() - dt.timedelta(minutes=6)
+    PeriodicTask.objects.update(last_run_at=late, date_changed=late)
     monkeypatch.setattr(health.app.control, "ping", lambda timeout: [])
     assert not told("planificateur").well
     assert not told("exécuteur").well
+
+
+@pytest.mark.parametrize("before", [None, dt.timedelta(hours=8)], ids=["the first time", "after a night"])
+def test_a_planner_that_has_just_started_is_not_ill_and_is_a_beat_later(beat, time_machine, before):
+    start = timezone.now()
+    time_machine.move_to(start, tick=False)
+    beat.last_run_at = before and start - before
+    beat.save()  # as it does when it starts: the schedule is written again
+    for seconds, said in (
+        (0, "démarre"),
+        (31, "démarre"),
+        (46, "n'a rien lancé depuis cinq minutes : redémarrez-le"),
+    ):
+        time_machine.move_to(start + dt.timedelta(seconds=seconds), tick=False)
+        answer = told("planificateur")
+        assert (answer.said, answer.well) == (said, said == "démarre")
+
+
+def test_a_planner_that_never_started_is_ill():
+    assert not told("planificateur").well
 
 
 def test_clocks_apart_are_told(time_machine):
@@ -141,7 +162,7 @@ def test_an_operator_sees_it_on_a_page_and_an_agent_does_not(counter_s_process):
     operator, agent = (doors.signed_in(doors.staff(kind)) for kind in ("operator", "agent"))
     counter_s_process()
     told = operator.get("/exploitation/sante/").content.decode()
-    assert "lance rien" in told or "redémarrez-le" in told
+    assert "redémarrez-le" in told
     assert "1 point à voir" in told and "Santé du service" in operator.get("/guichet/").content.decode()
     assert agent.get("/exploitation/sante/").status_code == 403
     assert "Santé du service" not in agent.get("/guichet/").content.decode()

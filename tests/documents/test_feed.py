@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from audit import trail
@@ -317,19 +317,71 @@ def test_killed_between_two_chunks_it_goes_on_where_it_was(dossier, write, monke
     assert run.finished_at == timezone.now()
 
 
-def test_a_dossier_of_two_numbers_goes_in_whichever_half_each_is_in(dossier, write, monkeypatch):
-    """Its provisional number and its NIR: the two halves meet on one trail, and go one after the other."""
+@pytest.fixture
+def other_number(dossier, monkeypatch):
+    """A provisional number of the same person, whose lines go in the other half than those of the NIR."""
     monkeypatch.setattr(feed, "PATIENCE", "200ms")
-    number = dossier.patient.ins
-    others = (f"{key}{97 - key % 97:02d}" for key in range(8_900_101_000_000, 8_900_101_000_064))
-    half = number.lookup.hex() > "8"
-    other = next(Ins(one, TEST_OID) for one in others if (Ins(one, TEST_OID).lookup.hex() > "8") is not half)
+    half = dossier.patient.ins.lookup.hex() > "8"
+    others = (Ins(f"{key}{97 - key % 97:02d}", TEST_OID) for key in range(8_900_101_000_000, 8_900_101_000_064))
+    other = next(one for one in others if (one.lookup.hex() > "8") is not half)
     IdentityIndex.objects.create(lookup=other.lookup, dossier_id=dossier.pk)
-    run = feed.feed(write(said(dossier, ligne=1), said(dossier, ligne=2) | {"matricule": other.matricule}))
+    return other.matricule
+
+
+def test_a_dossier_of_two_numbers_goes_in_whichever_half_each_is_in(dossier, write, other_number):
+    """The two halves meet on one trail, and go one after the other."""
+    run = feed.feed(write(said(dossier, ligne=1), said(dossier, ligne=2, matricule=other_number)))
     assert (run.lines, run.added, run.same, run.rejected) == (2, 2, 0, 0)
     assert sorted(line for line, *_ in shown()) == ["1", "2"]
     traces = list(Trace.objects.about(dossier.pk).order_by("seq"))
     assert [trace.seq for trace in traces] == [1, 2] and trail.broken(traces) == []
+    assert Notice.objects.filter(dossier=dossier, kind="first_feed").count() == 1
+
+
+@pytest.mark.parametrize("later", [1, 2])
+def test_one_line_under_both_numbers_is_there_once_in_its_last_version(dossier, write, other_number, later):
+    versions = {dossier.patient.ins.matricule: 3 - later, other_number: later}
+    run = feed.feed(write(*(said(dossier, version=one, matricule=number) for number, one in versions.items())))
+    assert (run.lines, run.added, run.changed + run.same) == (2, 1, 1)
+    assert shown() == [("1", 2, 3000)]
+
+
+def test_the_insurer_writes_and_never_reads(dossier, write, monkeypatch):
+    """The merge goes under a role of the database that may read no line, no document and no trace."""
+    roles, known = set(), trail.record_each
+
+    def record_each(*args, **more):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user")
+            roles.add(cursor.fetchone()[0])
+        known(*args, **more)
+
+    monkeypatch.setattr(trail, "record_each", record_each)
+    feed.feed(write(said(dossier)))
+    assert roles == {"dmp_feed"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() != ("dmp_feed",)  # given back
+        cursor.execute(
+            "SELECT table_name, array_agg(column_name::text ORDER BY column_name) FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND has_column_privilege('dmp_feed', table_name, column_name, 'SELECT') "
+            "GROUP BY table_name"
+        )
+        read = dict(cursor.fetchall())
+    assert set(read) == READ.keys() | {"audit_tracehead", "documents_feedrun"}  # a rank; a file's place and counts
+    assert {table: read[table] for table in READ} == READ
+    with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE dmp_feed")
+        cursor.execute("SELECT label FROM documents_careline")
+
+
+READ = {
+    "documents_careline": ["cancelled", "dossier_id", "id", "line", "source", "version"],
+    "patients_dossier": ["id", "state"],
+    "patients_identityindex": ["dossier_id", "lookup"],
+    "patients_notice": ["dossier_id", "kind"],
+    "patients_patient": ["birth_date", "dossier_id", "email"],
+}
 
 
 def test_killed_between_the_two_halves_neither_is_done_twice(dossier, write, monkeypatch):

@@ -17,7 +17,6 @@ from patients.models import Dossier
 from patients.models_requests import Request
 from tests import browser
 from tests import factories as make
-from tests.access.test_counter import agent  # noqa: F401 (a fixture)
 from tests.journeys.test_counter import back_office, desk, portal  # noqa: F401 (fixtures)
 from tests.journeys.test_counter_requests import opened  # noqa: F401 (a fixture)
 

@@ -32,7 +32,6 @@ from patients import requests
 from patients.models import ConsentPaper, Dossier, OpeningRule
 from tests import browser
 from tests import factories as make
-from tests.access.test_counter import agent  # noqa: F401 (a fixture)
 from tests.archival import laid
 
 pytestmark = browser.MARKS
@@ -153,7 +152,7 @@ def enter(context, base, user):
 
 
 @pytest.fixture
-def desk(page, live_server, back_office, agent):  # noqa: F811
+def desk(page, live_server, back_office, agent):
     enter(page.context, live_server.url, agent)
     page.set_viewport_size({"width": 1280, "height": 900})
     papers.publish()
@@ -269,7 +268,7 @@ def _a_newcomer(desk):
     assert desk.human + desk.machine < LIMIT
 
 
-def test_karim_hands_over_a_sealed_copy_that_he_has_not_seen(desk, agent):  # noqa: F811
+def test_karim_hands_over_a_sealed_copy_that_he_has_not_seen(desk, agent):
     """J3: asked at the counter, printed by a task on the fund's printer, handed over against a signed receipt."""
     dossier = laid.dossier()
     laid.lay(dossier, title="Canaricytose", content=b"Suspicion de canaricytose.")

@@ -18,7 +18,6 @@ from patients import dossiers
 from patients.models_requests import Request, RequestPaper
 from tests import browser, messages
 from tests import factories as make
-from tests.access.test_counter import agent  # noqa: F401 (a fixture)
 from tests.journeys.test_counter import back_office, desk, enter, portal, signed_form  # noqa: F401 (fixtures)
 
 pytestmark = browser.MARKS

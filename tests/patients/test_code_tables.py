@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from access.models import MatrixVersion
 from patients import terms
-from patients.models import Term
+from patients.models import RegisterLoad, Term
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
@@ -62,3 +62,17 @@ def test_loaded_again_the_matrix_keeps_its_date():
     began = MatrixVersion.objects.get().effective_from
     call_command("load_code_tables", apply=True, stdout=io.StringIO())
     assert MatrixVersion.objects.get().effective_from == began
+    assert MatrixVersion.history.count() == 1  # it said nothing new
+
+
+@pytest.mark.django_db
+def test_a_load_says_what_it_changed_in_the_tables():
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
+    Term.objects.filter(table="types", code="11502-2").update(display="Autre")
+    Term.objects.filter(table="types", code="18748-4").delete()
+    Term.objects.create(table="types", code="x", system="y", display="En trop", version="1")
+    call_command("load_code_tables", apply=True, stdout=io.StringIO())
+    last, first = RegisterLoad.objects.all()
+    assert (first.read, first.added, first.changed, first.ended) == (Term.objects.count(), first.read, 0, 0)
+    assert (last.added, last.changed, last.ended) == (1, 1, 1)
+    assert (last.by, last.digest) == ("system:load_code_tables", first.digest)

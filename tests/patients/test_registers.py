@@ -1,6 +1,9 @@
 """Registers are loaded set-based, again and again, and the number of a person reaches no table."""
 
 import io
+import os
+import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from access import registers as registers_of_access
 from access.models import Professional, Situation, Structure
 from patients import registers
 from patients.ins import OID_TEST, Ins
-from patients.models import InsuredPerson
+from patients.models import Caisse, InsuredPerson, Regime, RegisterLoad
 
 pytestmark = pytest.mark.django_db
 
@@ -20,9 +23,9 @@ INSURED = ROOT / "patients/demo/insured.csv"
 DIRECTORY = ROOT / "access/demo/professionals.txt"
 
 
-def load(command, path):
+def load(command, path, **options):
     said, complained = io.StringIO(), io.StringIO()
-    call_command(command, path, apply=True, stdout=said, stderr=complained)
+    call_command(command, path, apply=True, stdout=said, stderr=complained, **options)
     return said.getvalue(), complained.getvalue()
 
 
@@ -172,3 +175,73 @@ def test_a_long_directory_shows_its_progress(tmp_path):
     seen = []
     registers_of_access.load_professionals(lines + lines[1:] * 500, progress=seen.append)
     assert len(seen) > 1
+
+
+# -- what is kept of a load ------------------------------------------------------------------------------------
+COUNTS = ("register", "read", "added", "changed", "ended", "refused")
+BY_ODILE = {"by": "odile@exploitant.example.org", "reason": "fichier d'octobre"}
+
+
+def test_each_load_leaves_one_row_with_its_file_its_counts_its_author_and_its_reason(tmp_path, odile):
+    registers.load_funds()
+    path = tmp_path / "insured.csv"
+    path.write_text(INSURED.read_text().replace("MARCHAND", "MARCHANT") + "trop,court\n")
+    load("load_insured", INSURED)
+    load("load_insured", path, **BY_ODILE)
+    last, first = RegisterLoad.objects.all()
+    assert [getattr(first, name) for name in COUNTS] == ["insured", 10, 10, 0, 0, 0]
+    assert [getattr(last, name) for name in COUNTS] == ["insured", 11, 0, 1, 0, 1]
+    assert (first.by, last.by) == ("system:load_insured", f"operator:{odile.pk}")
+    assert (first.reason, last.reason) == (
+        "sans exploitant au clavier (installation, mise à jour)",
+        BY_ODILE["reason"],
+    )
+    assert [one.digest for one in (first, last)] == [sha256(one.read_bytes()).hexdigest() for one in (INSURED, path)]
+
+
+def test_the_load_of_a_directory_says_who_left_it(tmp_path):
+    load("load_professionals", DIRECTORY)
+    path = tmp_path / "full.txt"
+    path.write_text("\n".join(DIRECTORY.read_text().splitlines()[:-1]) + "\n")
+    load("load_professionals", path, full=True, at_most=50)
+    last, first = RegisterLoad.objects.all()
+    assert [getattr(first, name) for name in COUNTS] == ["professionals", 10, 29, 0, 0, 0]
+    assert [getattr(last, name) for name in COUNTS] == ["professionals", 9, 0, 0, 1, 0]
+
+
+def test_a_load_that_is_refused_or_tried_leaves_no_row(tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text("nom,prenom\nx,y\n")
+    with pytest.raises(CommandError):
+        load("load_insured", path)
+    call_command("load_insured", INSURED, stdout=io.StringIO())
+    assert not RegisterLoad.objects.exists() and not Caisse.history.exists()
+
+
+def test_an_operator_who_signs_says_why(odile):
+    with pytest.raises(CommandError, match="--reason"):
+        load("load_insured", INSURED, by=odile.email)
+    assert not RegisterLoad.objects.exists()
+
+
+def test_a_file_that_is_read_once_gives_its_digest_all_the_same(tmp_path):
+    registers.load_funds()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(INSURED.read_bytes(),))
+    writer.start()
+    load("load_insured", pipe)
+    writer.join()
+    assert RegisterLoad.objects.get().digest == sha256(INSURED.read_bytes()).hexdigest()
+
+
+def test_a_fund_that_is_loaded_has_a_history_with_its_author_and_reason(tmp_path, odile):
+    registers.load_funds()
+    (tmp_path / "caisses.csv").write_text("code,name,department\n691,CPAM de Lyon,69\n999,Nouvelle,99\n")
+    load("load_insured", INSURED, caisses=tmp_path / "caisses.csv", **BY_ODILE)
+    kept = Caisse.history.filter(history_user_id=f"operator:{odile.pk}")
+    assert set(kept.values_list("code", "name", "history_type", "history_change_reason")) == {
+        ("691", "CPAM de Lyon", "~", BY_ODILE["reason"]),
+        ("999", "Nouvelle", "+", BY_ODILE["reason"]),
+    }
+    assert Regime.history.count() == Regime.objects.count()  # not read again, not written again

@@ -11,8 +11,6 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.template.loader import render_to_string
-from django.test import override_settings
-from django.urls import clear_url_caches
 from PIL import Image
 
 from access import counter_requests
@@ -28,24 +26,16 @@ from patients import dossiers, request_letters, requests
 from patients.models import Channel, Dossier, Notice
 from patients.models_requests import CARRIED_OUT, LetterKey, Request, RequestPaper
 from tests import factories as make
-from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import look_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 LIST = "/guichet/demandes/"
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 NOON = dt.datetime(2027, 3, 10, 11, tzinfo=dt.UTC)
 
 
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
-
-
 @pytest.fixture
-def dossier(time_machine, client, agent):  # noqa: F811
+def dossier(time_machine, client, agent):
     """Of a person who is on the agent's screen, on 10 March 2027 at noon."""
     time_machine.move_to(NOON, tick=False)
     client.force_login(agent, backend=BACKEND)
@@ -120,7 +110,7 @@ def test_a_copy_is_never_done_before_forty_eight_hours_and_is_due_in_eight_days(
 
 
 @pytest.mark.parametrize("kind", ["closure", "destruction", "reopening"])
-def test_what_the_service_carries_out_nobody_says_done(client, dossier, agent, time_machine, monkeypatch, kind):  # noqa: F811
+def test_what_the_service_carries_out_nobody_says_done(client, dossier, agent, time_machine, monkeypatch, kind):
     """On the page, by a forged post, by the action and in the database: the dossier stays as it is until it is so."""
     monkeypatch.setattr(destruction, "refuse_clocks_apart", lambda: None)  # this machine's alone is frozen
     if kind == "reopening":
@@ -154,7 +144,7 @@ def test_what_the_service_carries_out_has_a_carrier_each():
     assert set(carry_out.CARRIERS) == set(CARRIED_OUT) == {"closure", "destruction", "reopening"}
 
 
-def test_the_database_knows_no_copy_done_before_it_is_made(dossier, agent):  # noqa: F811
+def test_the_database_knows_no_copy_done_before_it_is_made(dossier, agent):
     asked = requests.Asked(kind="copy", channel="counter", requester="A", identity="passeport")
     row = requests.ask(dossier.pk, asked, by=agent.actor())
     requests.take(dossier.pk, row.pk, by=agent.actor())
@@ -261,7 +251,7 @@ def requests_about(document):
     )
 
 
-def test_a_request_of_another_fund_does_not_exist(client, dossier, agent):  # noqa: F811
+def test_a_request_of_another_fund_does_not_exist(client, dossier, agent):
     other = make.DossierFactory(caisse=make.CaisseFactory(code="751", department="75"))
     asked = requests.Asked(kind="closure", channel="counter", requester="X", identity="passeport")
     row = requests.ask(other.pk, asked, by=agent.actor())
@@ -289,7 +279,7 @@ def test_one_list_by_deadline_and_a_number_finds_its_request(client, dossier, ti
     assert second.on_paper not in late
 
 
-def test_the_operator_sees_contested_accesses_in_the_same_list(client, dossier, agent):  # noqa: F811
+def test_the_operator_sees_contested_accesses_in_the_same_list(client, dossier, agent):
     Contest.objects.create(
         dossier=dossier,
         trace_id=uuid.uuid4(),

@@ -10,7 +10,7 @@ from patients import dossiers, request_letters
 from patients.models import Dossier, Notice
 from patients.models_requests import Kind, Request
 from tests import factories as make
-from tests.access.test_counter import agent, look_for  # noqa: F401 (a fixture)
+from tests.access.counter import look_for
 
 pytestmark = pytest.mark.django_db
 NOON = dt.datetime(2027, 3, 10, 11, tzinfo=dt.UTC)
@@ -41,7 +41,7 @@ def at_noon(time_machine, code_tables):
 
 
 @pytest.fixture
-def counter(settings, client, agent):  # noqa: F811
+def counter(settings, client, agent):
     """Karim's screen, with a person who has a dossier."""
     settings.ROOT_URLCONF = "dmp.urls_backoffice"
     clear_url_caches()
@@ -66,7 +66,7 @@ def test_every_kind_is_here():
 
 @pytest.mark.parametrize("channel", ["counter", "post"])
 @pytest.mark.parametrize("kind", DUE)
-def test_at_the_counter_and_by_post(counter, agent, kind, channel):  # noqa: F811
+def test_at_the_counter_and_by_post(counter, agent, kind, channel):
     client, dossier = counter
     if kind == "reopening":
         dossiers.close(dossier.pk, closure=Dossier.Closure.HOLDER, by=agent.actor())

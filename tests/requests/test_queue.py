@@ -3,19 +3,19 @@
 import datetime as dt
 
 import pytest
+from celery.schedules import crontab
 from django.contrib.auth.models import Group, Permission
-from django.test import override_settings
-from django.urls import clear_url_caches
 
 from access import request_queue, request_reminders
 from access.models import CaisseGroupGrant, Contest, User
 from audit.scoped import uuid7
+from dmp.celery import app
 from fhir import ids
 from patients import requests
 from patients.models_requests import Request
 from tests import factories as make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("back_office")]
 
 NOW = dt.datetime(2027, 3, 10, 11, tzinfo=dt.UTC)
 TODAY = dt.date(2027, 3, 10)
@@ -25,14 +25,6 @@ DAY = dt.timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _now(time_machine):
     time_machine.move_to(NOW, tick=False)
-
-
-@pytest.fixture(autouse=True)
-def back_office():
-    clear_url_caches()
-    with override_settings(ROOT_URLCONF="dmp.urls_backoffice"):
-        yield
-    clear_url_caches()
 
 
 def staff(name, kind="agent", caisse=None, **more):
@@ -221,6 +213,16 @@ def test_a_reminder_is_sent_noted_and_not_sent_again(agent, settings, mailoutbox
     assert "requests past their deadline: 1" in caplog.text
     assert request_reminders.remind(TODAY) == 0
     assert len(mailoutbox) == 2
+
+
+def test_the_morning_s_task_reminds_who_follows_a_request(agent, settings, mailoutbox):
+    row = ask(agent, due=TODAY + 3 * DAY)
+    requests.take(row.dossier_id, row.pk, by=agent.actor())
+    morning = settings.CELERY_BEAT_SCHEDULE["remind-requests"]
+    assert morning["schedule"] == crontab(hour=7, minute=5)
+    assert app.tasks[morning["task"]].delay().get() == 1
+    assert [one.to for one in mailoutbox] == [["karim@example.org"]]
+    assert app.tasks[morning["task"]].delay().get() == 0
 
 
 def test_a_mail_that_fails_is_tried_again_and_the_others_leave(agent, settings, monkeypatch, caplog):

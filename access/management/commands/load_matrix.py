@@ -1,4 +1,5 @@
 import datetime as dt
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -6,11 +7,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from access import matrix
+from access.management.loading import LoadCommand
 from access.models import MatrixVersion
-from audit.management.acting import Acting
 
 
-class Command(Acting):
+class Command(LoadCommand):
     help = (
         "Charge une version de la matrice d'habilitation (article R1111-46) : un CSV d'une ligne par cellule "
         "(field_code_profession, field_code_categorie_document, field_type_de_document.field_code_loinc, "
@@ -24,6 +25,7 @@ class Command(Acting):
         parser.add_argument("--source", required=True, help="d'où vient le fichier")
         parser.add_argument("--from", dest="day", type=dt.date.fromisoformat, help="premier jour (AAAA-MM-JJ)")
         parser.add_argument("--draft", action="store_true", help="ce n'est pas la matrice officielle")
+        self.to_sign(parser)
         self.to_apply(parser, "la charger, et pas seulement dire ce qui changerait")
 
     def handle(self, *, file: Path, day: dt.date | None, apply: bool, **options: Any) -> None:
@@ -41,10 +43,11 @@ class Command(Acting):
         if MatrixVersion.objects.filter(name=options["name"], effective_from__lte=now).exists():
             raise CommandError("Une version de ce nom s'applique déjà. Donnez un autre nom à celle-ci.")
         status = MatrixVersion.Status.DRAFT if options["draft"] else MatrixVersion.Status.OFFICIAL
+        by, reason = self.signed(options, apply=apply)
         with self.trial(apply):
             version = matrix.load(
                 readable, name=options["name"], status=status, source=options["source"],
-                effective_from=max(starts, now),
+                digest=sha256(file.read_bytes()).hexdigest(), effective_from=max(starts, now), by=by, reason=reason,
             )  # fmt: skip
         first = timezone.localtime(version.effective_from)
         self.conclude(f"Chargée : « {version} », à partir du {first:%d/%m/%Y}.", apply=apply)

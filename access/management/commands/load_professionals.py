@@ -5,11 +5,13 @@ from pathlib import Path
 from django.core.management.base import CommandError
 
 from access import registers
-from audit.management.acting import Acting, counting
-from patients.registers import tell
+from access.management.loading import LoadCommand
+from audit.management.acting import counting
+from patients.models import RegisterLoad
+from patients.registers import keep, opened, tell
 
 
-class Command(Acting):
+class Command(LoadCommand):
     help = "Charge ou met à jour l'annuaire des professionnels depuis l'extraction publique de l'Annuaire Santé."
 
     def add_arguments(self, parser):
@@ -21,12 +23,15 @@ class Command(Acting):
             "--at-most", type=int, default=10, help="part de retraits admise avec --full, en pour cent"
         )
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+        self.to_sign(parser)
         self.to_apply(parser)
 
     def handle(self, *, file, full, at_most, report, apply, **options):
+        by, reason = self.signed(options, apply=apply)
         try:
             with self.trial(apply):
-                done = self.load(file, full, at_most)
+                done, digest = self.load(file, full, at_most)
+                keep(RegisterLoad.Register.PROFESSIONALS, digest, done, by=by, reason=reason)
         except (OSError, UnicodeDecodeError, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         tell(done.bad, self.stderr.write, report)
@@ -42,8 +47,6 @@ class Command(Acting):
         )
 
     def load(self, path, full, at_most):
-        with (
-            path.open(encoding="utf-8-sig", newline="\n") as lines,
-            counting("lignes", None) as show,
-        ):
-            return registers.load_professionals(lines, full=full, at_most=at_most, progress=show)
+        with opened(path, newline="\n") as (lines, read), counting("lignes", None) as show:
+            done = registers.load_professionals(lines, full=full, at_most=at_most, progress=show)
+            return done, read.digest.hexdigest()

@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from access import authors
 from access.management.operators import MEANS, OperatorCommand
 from archival import holds
 from archival.holds_models import LegalHold
@@ -14,7 +15,7 @@ class Command(OperatorCommand):
     help = (
         "Gel d'un dossier qu'une procédure oblige à garder : ni le terme de dix ans ni une demande ne le détruit. "
         "Un exploitant le pose (put), un autre le confirme (confirm) ; un le demande levé (ask-lift), un autre le "
-        "lève (lift). Il vaut dès qu'il est posé. Sans étape : la liste."
+        "lève (lift). Il vaut dès qu'il est posé. Sans étape : la liste ; history : qui a fait quoi, et pourquoi."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,7 +28,7 @@ class Command(OperatorCommand):
         ask = steps.add_parser("ask-lift")
         ask.add_argument("--reason", required=True, help="la procédure est finie, par quelle décision")
         lift = steps.add_parser("lift")
-        for step in (confirm, ask, lift):
+        for step in (confirm, ask, lift, steps.add_parser("history")):
             step.add_argument("hold", type=uuid.UUID, metavar="GEL")
         for step in (put, confirm, ask, lift):
             self.sign(step)
@@ -35,6 +36,8 @@ class Command(OperatorCommand):
     def handle(self, *, step: str | None, **options: Any) -> None:
         if step is None:
             return self._list()
+        if step == "history":
+            return self._history(options["hold"])
         user = self.operator(options["by"])
         by = user.actor(self.kind, means=MEANS)
         try:
@@ -56,6 +59,17 @@ class Command(OperatorCommand):
             self.stdout.write("Levé. Si son terme est passé, le dossier sera détruit à la prochaine heure.")
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+
+    def _history(self, hold_id: uuid.UUID) -> None:
+        """Of one that was lifted too."""
+        rows = holds.past(hold_id)
+        if not rows:
+            raise CommandError("Aucun gel n'a ce nom.")
+        names = authors.names(row.history_user_id for row in rows)
+        for row, name in zip(rows, names, strict=True):
+            day = timezone.localtime(row.history_date)
+            self.stdout.write(f"{day:%d/%m/%Y %H:%M}  {name}  {row.history_change_reason}")
+        self.stdout.write(f"{len(rows)} actes sur le dossier …{rows[0].dossier_id.hex[-8:]} ({rows[0].evidence}).")
 
     def _of(self, hold_id: uuid.UUID) -> LegalHold:
         row = holds.by_id(hold_id)

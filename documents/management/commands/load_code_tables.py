@@ -1,3 +1,4 @@
+from hashlib import sha256
 from pathlib import Path
 
 from django.apps import apps
@@ -5,34 +6,47 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from access import matrix
+from access.management.loading import LoadCommand
 from access.models import MatrixVersion
-from audit.management.acting import Acting
-from patients import terms
+from patients import registers, terms
+from patients.models import RegisterLoad
 
 
-class Command(Acting):
+class Command(LoadCommand):
     help = "Charge ou recharge les tables de codes du projet, et la matrice d'habilitation provisoire."
 
     def add_arguments(self, parser):
+        self.to_sign(parser)
         self.to_apply(parser)
 
     def handle(self, *, apply, **options):
+        by, reason = self.signed(options, apply=apply)
         with self.trial(apply):
-            said = self.load()
+            said = self.load(by, reason)
         self.conclude(said, apply=apply)
 
-    def load(self):
+    def load(self, by, reason):
         folders = [Path(apps.get_app_config(app).path) / "data" for app in ("patients", "access", "documents")]
+        done = registers.Loaded()
         try:
-            count = sum(terms.load(folder) for folder in folders)
+            for folder in folders:
+                terms.load(folder, done)
         except terms.WrongTable as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
+        manifests = b"".join(
+            (folder / "tables.json").read_bytes() for folder in folders
+        )  # each names its files' digests
+        registers.keep(RegisterLoad.Register.CODES, sha256(manifests).hexdigest(), done, by=by, reason=reason)
+        draft = folders[1] / "matrix_draft.csv"
         known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
         version = matrix.load(
-            matrix.read(Path(apps.get_app_config("access").path) / "data" / "matrix_draft.csv"),
+            matrix.read(draft),
             name="brouillon 2026-11",
             status=MatrixVersion.Status.DRAFT,
             source="Des cellules publiées dans la presse ; le reste en est déduit.",
+            digest=sha256(draft.read_bytes()).hexdigest(),
             effective_from=None if known else timezone.now(),
+            by=by,
+            reason=reason,
         )
-        return f"{count} codes chargés ; matrice « {version} », {version.rows.count()} professions."
+        return f"{done.read} codes chargés ; matrice « {version} », {version.rows.count()} professions."

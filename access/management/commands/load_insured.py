@@ -16,11 +16,13 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
-from audit.management.acting import Acting, counting
+from access.management.loading import LoadCommand
+from audit.management.acting import counting
 from patients import registers
+from patients.models import RegisterLoad
 
 
-class Command(Acting):
+class Command(LoadCommand):
     help = "Charge ou met à jour le registre des assurés depuis un fichier CSV (format : voir la source)."
 
     def add_arguments(self, parser):
@@ -28,13 +30,16 @@ class Command(Acting):
         parser.add_argument("--regimes", type=Path, help="CSV code,name à charger d'abord")
         parser.add_argument("--caisses", type=Path, help="CSV code,name,department à charger d'abord")
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
+        self.to_sign(parser)
         self.to_apply(parser)
 
     def handle(self, *, file, regimes, caisses, report, apply, **options):
+        by, reason = self.signed(options, apply=apply)
         try:
             with self.trial(apply):
-                registers.load_funds(regimes, caisses)
-                done = self.load(file)
+                registers.load_funds(regimes, caisses, by=by, reason=reason)
+                done, digest = self.load(file)
+                registers.keep(RegisterLoad.Register.INSURED, digest, done, by=by, reason=reason)
         except (OSError, UnicodeDecodeError, csv.Error, registers.WrongFile) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         registers.tell(done.bad, self.stderr.write, report)
@@ -47,8 +52,5 @@ class Command(Acting):
         )
 
     def load(self, path):
-        with (
-            path.open(newline="", encoding="utf-8-sig") as lines,
-            counting("lignes", None) as show,
-        ):
-            return registers.load_insured(lines, progress=show)
+        with registers.opened(path) as (lines, read), counting("lignes", None) as show:
+            return registers.load_insured(lines, progress=show), read.digest.hexdigest()
