@@ -120,8 +120,7 @@ def carers_rights(request: HttpRequest) -> tuple[str, ...] | None:
     if found is None or found.role != Representation.Role.CARER:
         request.session.pop(SESSION_KEY, None)
         raise gate.Absent
-    request.session[SESSION_KEY] |= {"rights": list(found.rights)}
-    request.session.modified = True
+    request.session[SESSION_KEY] = request.session[SESSION_KEY] | {"rights": list(found.rights)}
     return found.rights
 
 

@@ -80,7 +80,7 @@ SAID: dict[str, list[str]] = {
     "request_made": ["request +id: changes kind", ": again"],
     "request_read": ["request +id: [envelope letter]"],
     "sessions_closed": ["account: count"],
-    "sheet_read": ["contacts:", "person:"],
+    "sheet_read": ["contacts:", "history:", "person:"],
     "signed_in": ["account: [changes]"],
     "staff_added": ["account +id +reason: kind [caisse]"],
     "staff_changed": [f"account +id +reason: {more}" for more in ("act", "act caisse", "act kind [caisse]")],
@@ -133,7 +133,7 @@ BY = {
 }  # fmt: skip
 
 
-UNSIGNED = {"audit/scoped.py:delete", "access/demo_people.py:_load_staff"}
+UNSIGNED = {"access/demo_people.py:_load_staff"}
 
 
 class Auditor:
@@ -144,7 +144,7 @@ class Auditor:
 
     def sign(self, history_instance: Any, **_: Any) -> None:
         """Receives `post_create_historical_record`. An account may be made by who is signing in."""
-        place = place_of(sys._getframe(1))
+        place = place_of(_beyond(sys._getframe(1)))
         nobody = place and place not in UNSIGNED and not history_instance.history_user_id
         if nobody and history_instance.instance_type is not User:
             self.found.append(f"{place}: {history_instance.instance_type.__name__} changed by nobody")
@@ -191,7 +191,7 @@ def audit() -> None:
 
     @wraps(record)
     def judged(event: Any, *, by: Any, **fields: Any) -> Any:
-        if place_of(_beyond_the_gate(sys._getframe(1))):
+        if place_of(_beyond(sys._getframe(1))):
             auditor.judge(event.value, by, fields)
         return record(event, by=by, **fields)
 
@@ -199,8 +199,15 @@ def audit() -> None:
     post_create_historical_record.connect(auditor.sign)
 
 
-def _beyond_the_gate(frame: FrameType | None) -> FrameType | None:
-    """Who asked the entry to trace: a test may."""
-    while frame is not None and frame.f_code.co_filename.endswith(("access/gate.py", "audit/trail.py")):
+THROUGH = ("access/gate.py", "audit/trail.py", "audit/scoped.py")
+
+
+def _beyond(frame: FrameType | None) -> FrameType | None:
+    """Who asked the entry to trace, or saved the row: a test may."""
+    while frame is not None and (frame.f_code.co_filename.endswith(THROUGH) or not _is_ours(frame)):
         frame = frame.f_back
     return frame
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return "site-packages" not in frame.f_code.co_filename

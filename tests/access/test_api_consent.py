@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from access import api_consent, consents, gate
+from access import api_alerts, api_consent, consents, gate
 from access.facts import Act
 from access.models import ConsentMeans, ConsentRequest, DossierGrant
 from audit.trail import Event
@@ -205,3 +205,27 @@ def test_asking_again_and_again_is_stopped(api, dossier, doctor):
     answer = client.post(url(dossier), {}, format="json")
     assert (answer.status_code, answer["Retry-After"]) == (429, "3600")
     assert answer.json() == {"detail": "Trop de demandes en peu de temps. Attendez une heure."}
+
+
+def test_what_one_was_just_given_is_told_in_order_of_giving(django_assert_num_queries, code_tables):
+    """Two questions whatever their number: the rights with their names, the documents."""
+    now, doctor = timezone.now(), make.ProfessionalFactory()
+    user = make.account(doctor)
+    ago = [now - dt.timedelta(hours=hours) for hours in range(6)]
+    general, limited, treating, opened = (make.DossierFactory() for _ in range(4))
+    make.permit(general, doctor, since=ago[3], source="web")
+    make.permit(limited, doctor, since=ago[1], source="page", extent="limited", families=["biologie"])
+    make.permit(treating, doctor, "consult_masked", since=ago[4], source="web", until=None)
+    make.permit(make.DossierFactory(), doctor, since=ago[1], source="professional")  # by himself
+    make.permit(make.DossierFactory(), doctor, since=ago[5], source="web")  # before
+    make.permit(make.DossierFactory(), make.ProfessionalFactory(), since=ago[1], source="web")  # another's
+    make.open_document(make.DocumentFactory(dossier=opened), doctor, since=ago[2])
+    with django_assert_num_queries(2):
+        found = api_alerts.given(user, ago[5])
+    assert [(one["kind"], one["dossier"], one["at"], one["extent"]) for one in found] == [
+        ("treating", treating.pk.hex, ago[4], ""),
+        ("authorised", general.pk.hex, ago[3], "general"),
+        ("document", opened.pk.hex, ago[2], ""),
+        ("authorised", limited.pk.hex, ago[1], "limited"),
+    ]
+    assert found[0]["until"] is None and found[1]["until"] > now

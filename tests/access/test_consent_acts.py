@@ -2,6 +2,9 @@
 
 import dataclasses
 import datetime as dt
+import hashlib
+import hmac
+import uuid
 
 import pytest
 from django.contrib.auth.hashers import check_password
@@ -243,6 +246,14 @@ def test_a_grid_is_forty_codes_each_with_its_own_digest(dossier):
     assert (row.dossier, row.used, row.grid_made_at) == (dossier, [], NOW)
     said = last_told(dossier)
     assert (said["event"], said["ground"], said["detail"]) == ("means_changed", "holder", {"means": "grid"})
+
+
+def test_a_grid_printed_before_an_update_is_good_after_it(settings):
+    settings.SECRET_KEY = "clé d'essai"
+    row = ConsentMeans(pk=uuid.UUID(int=1))
+    key = hashlib.sha256(b"access.consents" + settings.SECRET_KEY.encode()).digest()
+    kept = hmac.new(key, f"{uuid.UUID(int=1)}:7:ABCDEF".encode(), "sha256").digest()
+    assert consents.digest(row, 7, "ABCDEF") == kept
 
 
 def test_a_new_grid_forgets_what_served_and_keeps_the_pin(dossier):

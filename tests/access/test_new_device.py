@@ -1,9 +1,16 @@
 """A sign-in from a browser never seen with this account tells its owner."""
 
+import datetime as dt
+import hashlib
+import hmac
+import uuid
+from types import SimpleNamespace
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from access import devices
 from access.models import User
 from audit.models import Trace
 from tests import factories as make
@@ -90,6 +97,23 @@ def test_the_cookie_is_kept_a_year_from_scripts_and_says_no_account_by_its_name(
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 365 * 86400)
     assert holder.pk.hex not in cookie.key
     assert holder.email not in str(cookie)
+
+
+@pytest.mark.parametrize(("after", "known"), [(365 * 86400, True), (365 * 86400 + 1, False)])
+def test_a_browser_is_known_for_a_year(holder, mailoutbox, time_machine, after, known):
+    time_machine.move_to(dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC), tick=False)
+    browser = entrance.enter(holder, mailoutbox)
+    time_machine.shift(dt.timedelta(seconds=after))
+    cookies = {name: one.value for name, one in browser.cookies.items() if name.startswith("dmp_known_")}
+    holder.refresh_from_db()
+    assert devices.is_new(SimpleNamespace(COOKIES=cookies), holder) is not known
+
+
+def test_browsers_known_before_an_update_are_known_after_it(settings):
+    settings.SECRET_KEY = "clé d'essai"
+    name = devices._name(User(pk=uuid.UUID(int=1)))
+    key = hashlib.sha256(b"access.devices" + settings.SECRET_KEY.encode()).digest()
+    assert name == "dmp_known_" + hmac.new(key, str(uuid.UUID(int=1)).encode(), "sha256").hexdigest()[:16]
 
 
 def test_a_password_without_its_code_tells_nothing(holder, mailoutbox):

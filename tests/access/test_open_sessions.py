@@ -7,7 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from access import tasks
+from access import open_sessions, tasks
 from access.open_sessions import device
 from audit.models import Trace
 from tests import factories as make
@@ -66,6 +66,22 @@ def test_each_session_is_listed_with_its_device_and_last_use_and_no_place(enter,
     assert "Dernière utilisation : 23 novembre 2026, 13:00" in text  # Paris
     assert "127.0.0.1" not in text
     assert text.count("C'est cet appareil") == 1
+
+
+def test_what_is_listed_of_a_session(enter, holder, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    first = enter(WINDOWS)
+    time_machine.shift(dt.timedelta(minutes=10))
+    second = enter(PHONE)
+    ids = dict(UserSession.objects.values_list("session_key", "pk"))
+    keys = [second.session.session_key, first.session.session_key]
+    later = NOON + dt.timedelta(minutes=10)
+    assert open_sessions.of(holder, keys[1]) == [
+        open_sessions.OpenSession(ids[keys[1]], "Edge sur Windows", NOON, NOON, True),
+        open_sessions.OpenSession(ids[keys[0]], "Safari sur iPhone", later, later, False),
+    ]
+    assert [one.is_current for one in open_sessions.of(holder, None)] == [False, False]
+    assert [one.id for one in open_sessions.of(holder, None)] == [ids[key] for key in keys]
 
 
 def test_a_closed_session_answers_nothing_more_and_the_trail_says_it(enter, holder):

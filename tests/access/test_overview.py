@@ -1,10 +1,12 @@
 """Who can see a dossier, who could, who is blocked: one line a person, in words, the strongest standing first."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import pytest
 
 from access import overview
+from access.facts import Role
 from access.models import Block
 from tests import factories as make
 
@@ -139,6 +141,20 @@ def test_a_block_before_a_right_and_a_right_before_a_memory(dossier):
     assert (memory.blocked, memory.until, memory.recorded) == (False, NOW, "au guichet")
     assert found.of(other.pk).authorised is True
     assert found.of(dossier.pk) is None
+
+
+def test_documents_opened_one_by_one_are_told_the_latest_first_in_one_query(dossier, django_assert_num_queries):
+    whos = [make.ProfessionalFactory() for _ in range(3)]
+    for number, who in enumerate(whos):
+        document = make.DocumentFactory(dossier=dossier, secret=number == 2)
+        make.open_document(document, who, since=NOW - (9 - number) * DAY)
+    holder = SimpleNamespace(dossier=dossier, facts=SimpleNamespace(role=Role.HOLDER))
+    with django_assert_num_queries(1):
+        assert [row.user.professional for row in overview.opened(holder)] == whos[::-1]
+    holder.facts.role = Role.PARENT
+    assert [row.user.professional for row in overview.opened(holder)] == whos[1::-1]
+    holder.facts.role = Role.CARER
+    assert list(overview.opened(holder)) == []
 
 
 def test_what_ends_soon_is_not_the_treating_doctor_s(dossier):

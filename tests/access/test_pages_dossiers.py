@@ -3,10 +3,11 @@
 import datetime as dt
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.urls import reverse
 from django.utils import timezone
 
-from access import holder
+from access import gate, holder
 from access.models import Representation
 from audit.models import Trace
 from tests import factories as make
@@ -47,6 +48,50 @@ def test_each_choice_says_in_which_quality(own):
     user, child = make.holder_of(own), make.DossierFactory(minor=True)
     represent(user, child)
     assert [(one.dossier_id, one.role) for one in holder.choices(user)] == [(own.pk, "holder"), (child.pk, "parent")]
+
+
+def test_what_is_kept_of_a_choice_is_what_pages_show(rf, own):
+    request = rf.get("/")
+    request.session = SessionStore()
+    kept = holder.Choice(own.pk, "Antoine Marchand", "vous êtes son aidant", Representation.Role.CARER, ("read",))
+    holder.choose(request, kept, several=True)
+    assert request.session[holder.SESSION_KEY] == {
+        "id": own.pk.hex,
+        "name": "Antoine Marchand",
+        "quality": "vous êtes son aidant",
+        "several": True,
+        "carer": True,
+        "rights": ["read"],
+    }
+    before = request.session.session_key
+    holder.choose(request, holder.Choice(own.pk, "A", "votre dossier"), several=False)
+    assert request.session.session_key != before  # another quality, another key
+    assert request.session[holder.SESSION_KEY] == {
+        "id": own.pk.hex, "name": "A", "quality": "votre dossier", "several": False, "carer": False, "rights": [],
+    }  # fmt: skip
+
+
+def test_what_a_carer_may_do_is_asked_anew_of_the_table(rf, own):
+    request, user = rf.get("/"), make.UserFactory()
+    request.user, request.session = user, SessionStore()
+    row = represent(user, own, "carer", rights=["read"])
+    assert holder.carers_rights(request) == ("read",)
+    Representation.objects.filter(dossier=own, pk=row.pk).update(rights=["trail", "read"])
+    assert holder.carers_rights(request) == ("read", "trail")
+    assert request.session[holder.SESSION_KEY]["rights"] == ["read", "trail"]
+    assert request.session.modified
+    Representation.objects.filter(dossier=own, pk=row.pk).update(until=timezone.now())
+    with pytest.raises(gate.Absent):
+        holder.carers_rights(request)
+    assert holder.SESSION_KEY not in request.session
+    with pytest.raises(holder.NotChosen):
+        holder.carers_rights(request)
+
+
+def test_who_is_no_carer_has_no_list_of_rights(rf, own):
+    request = rf.get("/")
+    request.user, request.session = make.holder_of(own), SessionStore()
+    assert holder.carers_rights(request) is None
 
 
 def test_the_quality_of_each_dossier_is_in_its_trail(holder_client, own):
