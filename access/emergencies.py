@@ -40,7 +40,7 @@ NIL = uuid.UUID(int=0)  # no dossier has it: an unknown number goes the same way
 
 
 # -- break-glass --------------------------------------------------------------------------------------------
-def break_glass(entry: Entry, reason: str, words: str = "") -> tuple[EmergencyAccess, bool]:
+def break_glass(entry: Entry, reason: str, words: str) -> tuple[EmergencyAccess, bool]:
     """Open for four hours; True when it is a new one. Pressed twice, it is the same, attested once.
 
     Raises ValidationError when nothing would be gained: he reads everything already.

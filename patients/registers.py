@@ -211,7 +211,7 @@ def _staged(
 def _person(row: dict[str, Any], regimes: set[str], caisses: set[str]) -> tuple[Any, ...]:
     """The columns of a person, number hashed and sealed. Raises ValidationError with what is wrong."""
     if None in row or None in row.values():
-        raise ValidationError("La ligne n'a pas le nombre de colonnes de l'en-tête.")
+        raise ValidationError("La ligne n'a pas le nombre de colonnes de l'en-tête.", code="row")
     row = {name: value.strip() for name, value in row.items()}
     number = ins.check(row["nir13"] + row["key"], row["oid"])
     _need(row["birth_family"] and row["given_names"], "Le nom de naissance et les prénoms sont nécessaires.")
@@ -247,4 +247,4 @@ def _person(row: dict[str, Any], regimes: set[str], caisses: set[str]) -> tuple[
 
 def _need(condition: Any, message: str) -> None:
     if not condition:
-        raise ValidationError(message)
+        raise ValidationError(message, code="row")

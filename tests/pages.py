@@ -13,8 +13,8 @@ from django.test import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {200, 204, 206, 301, 302, 304, 400, 403, 404, 405, 406, 409, 410, 413, 415, 416, 422, 429, 500, 503}
-PROGRAMS = ("/api/", "/fhir/"), {201, 401, 412, 423}  # what an interface alone answers
-OFFICE = ("/admin/", "/guichet/")  # styled by the admin's own sheets
+PROGRAMS = ("/api", "/fhir"), {201, 401, 412, 423}  # what an interface alone answers
+OFFICE = ("/admin/", "/exploitation/", "/guichet/")  # styled by the admin's own sheets
 OURS = (
     "access/",
     "copies/",

@@ -81,7 +81,7 @@ SAID: dict[str, list[str]] = {
     "request_read": ["request +id: [envelope letter]"],
     "sessions_closed": ["account: count"],
     "sheet_read": ["contacts:", "history:", "person:"],
-    "signed_in": ["account: [changes]"],
+    "signed_in": ["account: [changes]", ": [page]"],
     "staff_added": ["account +id +reason: kind [caisse]"],
     "staff_changed": [f"account +id +reason: {more}" for more in ("act", "act caisse", "act kind [caisse]")],
     "staff_ended": ["account +id +reason:"],
@@ -101,7 +101,7 @@ REFUSED: dict[str, list[str]] = {
     "document_deposited": [": code"],
     "document_read": ["document +id: interrupted"],
     "identity_searched": ["+reason: by found"],
-    "sign_in_refused": ["account:", "account +id:"],
+    "sign_in_refused": ["account:", "account +id:", ": check"],
     "trail_read": [": page"],
 }
 WORDS = {
@@ -115,7 +115,7 @@ WORDS = {
     "motif": {"inconscience", "detresse", "confusion", "langue", "autre"},
     "page": {
         "accueil", "activite", "aidant", "aidants", "ajouter", "annuaire", "autorisations", "copies", "demandes",
-        "dossier", "profil", "remboursements", "urgence",
+        "dossier", "profil", "remboursements", "situation", "urgence",
     },
     "proven": {"email", "phone"},
     "purpose": {"confirm", "download", "preview", "readers", "masked"},
@@ -128,8 +128,8 @@ WORDS = {
 }  # fmt: skip
 BY = {
     "", "backoffice", "certificate", "code", "code de guichet", "commande", "commande+code", "compte", "compte+code",
-    "cpe", "cps", "démonstration", "e-mail", "e-mail+code", "password", "password+code", "password+code+counter_code",
-    "password+mfa", "password+mfa+counter_code", "psc", "second facteur",
+    "cpe", "cps", "démonstration", "e-mail", "e-mail+code", "fichier", "password", "password+code",
+    "password+code+counter_code", "password+mfa", "password+mfa+counter_code", "psc", "second facteur",
 }  # fmt: skip
 
 

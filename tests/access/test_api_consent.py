@@ -46,6 +46,7 @@ def test_he_asks_polls_and_reads_at_last(api, dossier, doctor):
     as_holder(dossier, lambda e: consents.answer(e, key, True, timezone.now() + dt.timedelta(days=1)))
     look = client.get(asked["Location"], headers={"Prefer": "wait=10"})
     assert (look.data["state"], "Retry-After" in look) == ("yes", False)
+    assert look["Cache-Control"] == "no-store"
 
 
 def test_a_refusal_is_no_without_more(api, dossier, doctor):

@@ -55,6 +55,25 @@ def test_a_pharmacist_opens_as_a_pharmacy(api, person):
     assert Dossier.objects.get().opened_channel == "pharmacy"
 
 
+def test_a_rule_that_keeps_it_shut_is_explained(doctor, person):
+    note = "Le pilote n'est pas fini ici."
+    rule = {"regime": person.regime, "channel": "professional", "allowed": False, "since": dt.date(2016, 1, 1)}
+    OpeningRule.objects.create(**rule, note=note)
+    answer = doctor.post(URL, asked(), format="json")
+    assert (answer.status_code, answer.data) == (403, {"detail": note, "ground": "opening_rule"})
+    OpeningRule.objects.update(note="")
+    said = "L'ouverture par un professionnel n'est pas ouverte à cette personne."
+    assert doctor.post(URL, asked(), format="json").data["detail"] == said
+
+
+def test_who_has_a_dossier_already_is_told_which(doctor, person):
+    first = doctor.post(URL, asked(), format="json")
+    again = doctor.post(URL, asked(), format="json")
+    detail = "Cette personne a déjà un dossier médical partagé."
+    assert (again.status_code, again.data) == (409, {"detail": detail, **first.data})
+    assert set(first.data) == {"id", "state", "patient", "opened_at"}
+
+
 @pytest.mark.parametrize("said", [{"consent": False}, {"consent": None}, {"evidence": ""}], ids=str)
 def test_without_consent_or_its_evidence_nothing_opens(doctor, person, said):
     answer = doctor.post(URL, asked(**said), format="json")

@@ -49,7 +49,20 @@ def test_each_act_names_its_refusals_and_asks_for_a_card_or_a_token(schema):
         for operation in methods.values():
             assert {"401", "403", "404", "409", "422", "503"} < set(operation["responses"])
             assert operation["security"] == [{"Certificat": []}, {"ProSanteConnect": []}]
-    assert schema["components"]["securitySchemes"]["Certificat"]["type"] == "mutualTLS"
+    assert schema["components"]["securitySchemes"] == {
+        "Certificat": {
+            "type": "mutualTLS",
+            "description": "Certificat d'authentification de carte CPS, sans jeton. Celui d'une structure alimente "
+            "par /fhir et ne fait aucun des actes décrits ici.",
+        },
+        "ProSanteConnect": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Jeton d'accès Pro Santé Connect. Plusieurs situations d'exercice : nommez-en une dans "
+            "l'en-tête DMP-Situation.",
+        },
+    }
 
 
 def test_it_is_described_without_a_warning(capsys):

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from access.models import DossierGrant, EmergencyAccess
+from access.words import polite
 from audit.models import Trace
 from patients.models import Notice
 from tests import factories as make
@@ -79,7 +80,9 @@ def test_no_longer_treating_he_is_told_nothing(api, dossier, treating, stranger)
 def test_of_the_centre_15_one_line_a_day(api, dossier, treating, stranger):
     assert calls(api, dossier, stranger).status_code == 200
     calls(api, dossier, stranger)
-    assert [one["kind"] for one in api(treating).get(ALERTS).json()] == ["regulation"]
+    (one,) = api(treating).get(ALERTS).json()
+    who = polite(stranger.name)
+    assert (one["kind"], one["dossier"], one["who"], one["until"]) == ("regulation", dossier.pk.hex, who, None)
 
 
 def test_who_broke_the_glass_is_reminded_of_what_he_owes(api, dossier, stranger):

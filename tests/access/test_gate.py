@@ -13,6 +13,7 @@ from access.policy import decide
 from audit.models import Trace
 from audit.trail import Event, TrailDown
 from documents.models import Document
+from patients.models import Dossier
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,15 @@ def test_masked_is_for_the_holder_the_author_and_the_treating_doctor(dossier):
     assert seen_by(make.caller(author), dossier) == both
     assert seen_by(make.caller(treating), dossier) == both
     assert seen_by(make.holder(dossier), dossier) == both
+
+
+def test_what_it_gives_is_the_row_of_the_dossier(dossier):
+    found, facts = gate.look(make.holder(dossier), dossier_id=dossier.pk)
+    stored = Dossier.objects.get(pk=dossier.pk)
+    names = [field.attname for field in Dossier._meta.concrete_fields]
+    assert [getattr(found, name) for name in names] == [getattr(stored, name) for name in names]
+    assert (found._state.db, found._state.adding) == ("default", False)
+    assert (facts.dossier_id, facts.is_open, facts.minor) == (dossier.pk, True, False)
 
 
 def test_the_door_does_not_open_inside_what_could_be_undone(dossier):

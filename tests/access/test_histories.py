@@ -240,7 +240,7 @@ class Histories(RuleBasedStateMachine):
             with gate.enter(
                 self.callers[doctor], Act.BREAK, Event.GLASS_BROKEN, dossier_id=self.dossier.pk, lock=True
             ) as entry:
-                emergencies.break_glass(entry, "inconscience")
+                emergencies.break_glass(entry, "inconscience", "")
         except Refused:
             assert self.model.closed or doctor in self.model.blocked
         except ValidationError:

@@ -109,6 +109,20 @@ def test_a_type_said_in_two_categories_is_read_only_if_both_say_so(file):
     assert matrix.read(file(OFFICIAL + both.format(0, 1))) == {"60": frozenset()}
 
 
+def test_codes_that_no_table_has_are_named_professions_first(code_tables):
+    readable = {"60": frozenset({"11502-2", "INCONNU-2"}), "ZZ": frozenset({"INCONNU-1"}), "10": frozenset()}
+    assert matrix.unknown(readable) == ["ZZ", "INCONNU-1", "INCONNU-2"]
+    assert matrix.unknown({"60": frozenset({"11502-2"})}) == []
+
+
+def test_what_changes_is_told_by_profession():
+    old = {"10": frozenset({"a", "b"}), "21": frozenset({"a"}), "60": frozenset({"c"})}
+    new = {"10": frozenset({"b", "d", "c"}), "21": frozenset({"a"}), "99": frozenset({"e"})}
+    assert list(matrix.differences(old, new)) == [
+        ("10", ["c", "d"], ["a"]), ("60", [], ["c"]), ("99", ["e"], []),
+    ]  # fmt: skip
+
+
 def test_a_file_that_is_not_text_is_refused(file, code_tables):
     with pytest.raises(CommandError, match="UTF-8"):
         load(file(NURSE_READS + "60,11,é,1\n", "latin-1"))

@@ -5,6 +5,8 @@ import datetime as dt
 import pytest
 from celery.schedules import crontab
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from access import request_queue, request_reminders
 from access.models import CaisseGroupGrant, Contest, User
@@ -213,6 +215,18 @@ def test_a_reminder_is_sent_noted_and_not_sent_again(agent, settings, mailoutbox
     assert "requests past their deadline: 1" in caplog.text
     assert request_reminders.remind(TODAY) == 0
     assert len(mailoutbox) == 2
+
+
+def test_what_a_person_wrote_is_not_read_for_a_list(agent, operator):
+    ask(agent, due=TODAY)
+    words = {"said", "answer", "missing", "address", "extension"}
+    assert words <= request_queue.seen_by(agent).get().get_deferred_fields()
+    with CaptureQueriesContext(connection) as queries:
+        request_reminders.due(TODAY)
+        for view in request_queue.VIEWS:
+            request_queue.lines(operator, view)
+    columns = " ".join(one["sql"].partition(" FROM ")[0] for one in queries)
+    assert [name for name in (*words, "reason") if f'"{name}"' in columns] == []
 
 
 def test_the_morning_s_task_reminds_who_follows_a_request(agent, settings, mailoutbox):
