@@ -6,12 +6,13 @@ import re
 import pytest
 from django.core import mail
 
-from access import consents
+from access import consents, counter
 from access.counter_online import make_account
 from access.models import ConsentMeans, Representation, User
 from audit.models import Trace
-from patients import letters
-from patients.models import Consent, InsuredPerson
+from documents import papers
+from patients import consent_papers, letters
+from patients.models import Consent, ConsentPaper, Dossier, InsuredPerson
 from tests import factories as make
 from tests.access.counter import NEW, look_for
 from tests.told import told
@@ -88,6 +89,20 @@ def test_what_an_opening_keeps_of_the_consent(client, agent, opened):
     assert (consent.given_by, consent.evidence, consent.channel) == ("holder", "de vive voix, passeport", "counter")
     assert (consent.collected_by, opened.opened_channel) == (f"counter:{agent.pk}", "counter")
     assert (opened.allows_break_glass, opened.allows_regulation) == (False, False)
+
+
+def test_a_signed_form_is_kept_by_its_number(agent):
+    person = make.InsuredFactory()
+    papers.publish()
+    scan = consent_papers.Scan("application/pdf", b"%PDF")
+    said = {"way": "papier", "evidence": "F-12", "seen": "", "scan": scan, "allows_break_glass": True}
+    counter._open(person, said | {"allows_regulation": False}, agent)
+    dossier = Dossier.objects.get()
+    consent = Consent.objects.get(pk=dossier.opening_consent_id)
+    assert (consent.given_by, consent.evidence, consent.channel) == ("holder", "F-12", "counter")
+    assert (dossier.allows_break_glass, dossier.allows_regulation) == (True, False)
+    paper = ConsentPaper.objects.get(dossier=dossier)
+    assert (paper.consent_id, paper.media_type, paper.size) == (consent.pk, "application/pdf", 4)
 
 
 # -- a newcomer -----------------------------------------------------------------------------------------------

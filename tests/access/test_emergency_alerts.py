@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from access import emergencies_seen
 from access.models import DossierGrant, EmergencyAccess
 from access.words import polite
 from audit.models import Trace
@@ -101,6 +102,31 @@ def test_since_when(api, dossier, treating, stranger, since, status, count):
     assert answer.status_code == status
     if count is not None:
         assert len(answer.json()) == count
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours", "fields", "state", "attested"),
+    [
+        ("break_glass", 1, {}, "awaited", "Justification écrite attendue avant le 24/11/2026 à 12:00."),
+        ("number", 1, {}, "not_needed", ""),
+        ("number", 30, {}, "not_needed", ""),
+    ],
+)
+def test_what_is_told_of_an_access(code_tables, dossier, stranger, kind, hours, fields, state, attested):
+    since = NOON - dt.timedelta(hours=hours)
+    until = since + dt.timedelta(hours=4)
+    EmergencyAccess.objects.create(
+        dossier=dossier, user=make.account(stranger), kind=kind, reason="x", since=since, until=until, **fields
+    )
+    (one,) = emergencies_seen.came(dossier.pk)
+    assert (one.who, one.quality, one.since, one.until) == (polite(stranger.name), "médecin", since, until)
+    assert (one.running, one.reason, one.state, one.attested, one.attestation) == (
+        hours < 4,
+        "x",
+        state,
+        attested,
+        "",
+    )
 
 
 # -- the Centre 15 -------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def test_the_number_of_an_emergency_card_says_the_end_of_its_dossier_only():
 @pytest.mark.django_db
 def test_an_operator_made_by_the_command_is_staff():
     made = models.User.objects.create_superuser("odile@example.org", "x")
+    assert made.check_password("x")
     assert (made.kind, made.is_staff, made.is_superuser) == ("operator", True, True)
 
 

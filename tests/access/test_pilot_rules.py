@@ -118,3 +118,51 @@ def test_what_cannot_be_done_is_said_and_nothing_changes(odile, words, why):
     with pytest.raises(CommandError, match=why):
         run(*words)
     assert not OpeningRule.objects.exists()
+
+
+def test_a_rule_is_made_as_it_was_typed_and_listed_as_it_is(odile):
+    registers.load_funds()
+    day = timezone.localdate() + dt.timedelta(days=3)
+    when = ["--from", day.isoformat()]
+    where = ["--regime", "01", "02", "--department", "35", "--channel", "web", "counter"]
+    said = run("open", *where, "--adults-only", "--note", "Pas avant dix-huit ans.", *when)
+    assert said == f"4 règles mises en vigueur le {day:%d/%m/%Y}.\n"
+    rules = OpeningRule.objects.values_list(
+        "regime_id", "department", "channel", "allowed", "adults_only", "note", "since"
+    )
+    assert sorted(rules) == [
+        (regime, "35", channel, True, True, "Pas avant dix-huit ans.", day)
+        for regime in ("01", "02")
+        for channel in ("counter", "web")
+    ]
+    run("open", "--channel", "pharmacy", "--refused", *when)
+    refused = OpeningRule.objects.get(channel="pharmacy")
+    assert (refused.regime_id, refused.department, refused.allowed) == (None, "", False)
+    assert (refused.adults_only, refused.note) == (False, "")
+    run("open", "--channel", "post", "--regime", "01", *when)
+    assert run("list", signed=False) == f"0 règles en vigueur le {timezone.localdate():%d/%m/%Y}.\n"
+    told = run("list", *when, signed=False).splitlines()
+    assert told[-1] == f"6 règles en vigueur le {day:%d/%m/%Y}."
+    assert sorted(line.split()[0] for line in told[:-1]) == ["majeurs"] * 4 + ["permis", "refusé"]
+    assert (
+        f"refusé   tous régimes, tous départements, {refused.get_channel_display()}, depuis le {day:%d/%m/%Y}" in told
+    )
+    assert all(line.endswith(f", depuis le {day:%d/%m/%Y}") for line in told[:-1])
+    end = day + dt.timedelta(days=2)
+    assert run("stop", *where, "--from", end.isoformat()) == f"4 règles levées le {end:%d/%m/%Y}.\n"
+    ended = [line for line in run("list", *when, signed=False).splitlines() if f" jusqu'au {end:%d/%m/%Y}" in line]
+    assert len(ended) == 4
+
+
+def test_the_pilot_says_how_many_and_from_when(odile):
+    registers.load_funds()
+    today = timezone.localdate()
+    said = run("on")
+    count = OpeningRule.objects.count()
+    assert said == f"{count} règles mises en vigueur le {today:%d/%m/%Y}.\n"
+    assert run("off") == f"{count} règles levées le {today:%d/%m/%Y}.\n"
+
+
+def test_each_act_has_its_reason(odile):
+    with pytest.raises(CommandError, match="Dites pourquoi"):
+        call_command("pilot_rules", "on", "--by", odile.email, "--reason", "  ", stdout=io.StringIO())

@@ -63,7 +63,10 @@ def test_any_national_identifier_is_taken_and_one_that_nobody_bears_is_refused(d
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"until": dt.date(2026, 10, 31)}, "--until vient avant --since."), ({"reason": " "}, "Dites qui le demande")],
+    [
+        ({"until": dt.date(2026, 10, 31)}, r"Le dernier jour \(--until\) vient avant le premier"),
+        ({"reason": " "}, "Dites qui le demande"),
+    ],
 )
 def test_days_in_the_wrong_order_or_no_reason_write_nothing(doctor, tmp_path, wrong, said):
     with pytest.raises(CommandError, match=said):
@@ -113,3 +116,33 @@ def test_a_file_that_exists_is_not_written_over(doctor, tmp_path):
         write(doctor.rpps, path)
     assert path.read_text() == "déjà là"
     assert not Trace.objects.filter(event="traces_exported").exists()
+
+
+def test_what_is_written_is_each_trace_with_its_columns(doctor, tmp_path, odile, time_machine):
+    """A semicolon between cells, days of Paris, a trace in the trail with what was asked."""
+    said = write(doctor.rpps, tmp_path / "a.csv", since=dt.date(2026, 11, 2), until=dt.date(2026, 11, 2))
+    assert said == (
+        f"1 traces écrites dans {tmp_path / 'a.csv'}. Réponse due le 13/11/2026 au plus tard (7 jours ouvrés).\n"
+    )
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0] == "at;event;allowed;ground;mode;dossier_id;structure_name;means;channel"
+    trace = Trace.objects.get(event="document_read", at__day=2)
+    at = "2026-11-02 22:30:00+00:00"
+    assert lines[1:] == [
+        f"{at};document_read;True;;normal;{trace.dossier_id};{trace.structure_name};test;{trace.channel}"
+    ]
+    exported = Trace.objects.get(event="traces_exported")
+    assert exported.detail == {"idnat": doctor.idnat, "since": "2026-11-02", "until": "2026-11-02"}
+    assert exported.means == "commande+code"
+
+
+def test_one_day_is_asked_by_naming_it_twice(doctor, tmp_path):
+    day = dt.date(2026, 11, 1)
+    assert write(doctor.rpps, tmp_path / "a.csv", since=day, until=day, apply=False).startswith("1 traces à écrire. ")
+
+
+@pytest.mark.parametrize(("asked", "passed"), [(dt.date(2026, 10, 22), True), (dt.date(2026, 10, 23), False)])
+def test_an_answer_due_today_is_not_late(doctor, tmp_path, asked, passed):
+    """Today is the 3rd of November; the 1st is a holiday, and a Sunday."""
+    said = write(doctor.rpps, tmp_path / "a.csv", asked=asked, apply=False)
+    assert ("c'est passé" in said) is passed, said

@@ -1,10 +1,12 @@
 """The list of work: who sees which request, in which order, under which view."""
 
 import datetime as dt
+import io
 
 import pytest
 from celery.schedules import crontab
 from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -305,3 +307,41 @@ def test_the_views_are_the_same_for_contested_accesses(operator):
     assert found(request_queue.OVER) == [str(answered.pk)]
     second = contested(NOW + 8 * DAY, answered_at=NOW, answer="Vu.")
     assert found(request_queue.OVER) == [str(answered.pk), str(second.pk)]
+
+
+def test_the_command_lists_what_is_near_or_late_and_fails_when_one_is_late(agent):
+    near, free = ask(agent, due=TODAY + 3 * DAY), ask(agent, due=TODAY + 7 * DAY)
+    ask(agent, due=TODAY + 8 * DAY)
+    requests.take(near.dossier_id, near.pk, by=agent.actor())
+    out = io.StringIO()
+    call_command("requests_due", stdout=out)
+    kind = "Correction d'une information"
+    assert out.getvalue().splitlines() == [
+        f"  13/03/2027  {near.on_paper}  {kind}, en cours d'examen  suivie par {agent}",
+        f"  17/03/2027  {free.on_paper}  {kind}, reçue  suivie par personne",
+        "2 demandes à traiter sous 7 jours, dont 0 en retard.",
+    ]
+    late = ask(agent, due=TODAY - DAY)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="1 demandes en retard") as error:
+        call_command("requests_due", days=0, stdout=out)
+    assert error.value.returncode == 1
+    assert out.getvalue().splitlines() == [
+        f"! 09/03/2027  {late.on_paper}  {kind}, reçue  suivie par personne",
+        "1 demandes à traiter sous 0 jours, dont 1 en retard.",
+    ]
+
+
+def test_the_command_says_who_would_be_reminded_and_reminds(agent, settings, mailoutbox):
+    settings.OPERATOR_EMAIL = "exploitation@example.org"
+    for days in (1, 3):
+        row = ask(agent, due=TODAY + days * DAY)
+        requests.take(row.dossier_id, row.pk, by=agent.actor())
+    ask(agent, due=TODAY + 3 * DAY)
+    out = io.StringIO()
+    call_command("requests_due", remind=True, stdout=out)
+    assert "Rappels à envoyer : 2 personnes. Ajoutez --apply pour les envoyer." in out.getvalue()
+    assert mailoutbox == []
+    call_command("requests_due", remind=True, apply=True, stdout=out)
+    assert "Rappels envoyés : 2 personnes, 3 demandes." in out.getvalue()
+    assert len(mailoutbox) == 2
