@@ -159,6 +159,8 @@ class Auditor:
         for name, value in detail.items():
             if isinstance(value, str) and value not in WORDS.get(name, {value}) | {"test"}:
                 self.found.append(f"{event}: {name}: {value}")
+        if by.means not in ("", "test") and not by.name and by.kind != "structure":
+            self.found.append(f"{event}: by nobody that is named")
         if by.means not in BY | {"test"}:
             self.found.append(f"{event}: by means of « {by.means} »")
 
