@@ -110,4 +110,5 @@ def watch() -> None:
     Client.request = read  # type: ignore[method-assign]
     journal = logging.getLogger("django.template")
     journal.setLevel(logging.DEBUG)
+    journal.propagate = False  # thousands of lines, of Django's own templates
     journal.addHandler(reader)

@@ -90,7 +90,6 @@ def test_an_emergency_is_told_by_the_hour(ground):
 
 def test_a_document_opened_is_looked_for_by_itself_and_the_others_are_not():
     assert told([right()], "opened_to_him", kind="document", document=DOCUMENT).since
-    assert not told([right()], "opened_to_him", kind="document").since[1:2].isdigit()
     assert Rights({(WHO, "document", None): [right()]}).told(WHO, "opened_to_him", NOON, DOCUMENT) == Told()
     assert Rights({(WHO, "consult_dossier", None): [right()]}).told(WHO, "authorised", NOON, DOCUMENT).since
 
