@@ -9,6 +9,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 WHO = "[--by E-MAIL] --reason RAISON [--apply]"
+MAY_SIGN = "[--by E-MAIL] [--reason RAISON] [--apply]"
 SIGNED = "--by E-MAIL --reason RAISON [--apply]"
 WAYS = "{web,counter,professional,pharmacy,post,operator}"
 PLACES = f"[--regime CODE [CODE ...]] [--department NUMÉRO [NUMÉRO ...]] --channel {WAYS} [{WAYS} ...]"
@@ -16,8 +17,9 @@ WORDS = {
     "access_code": f"{WHO} email",
     "database_roles": "[--apply]",
     "emergencies": "",
-    "load_matrix": "--name NAME --source SOURCE [--from DAY] [--draft] [--apply] file",
-    "load_professionals": "[--full] [--at-most AT_MOST] [--report REPORT] [--apply] file",
+    "load_insured": f"[--regimes REGIMES] [--caisses CAISSES] [--report REPORT] {MAY_SIGN} file",
+    "load_matrix": f"--name NAME --source SOURCE [--from DAY] [--draft] {MAY_SIGN} file",
+    "load_professionals": f"[--full] [--at-most AT_MOST] [--report REPORT] {MAY_SIGN} file",
     "pilot_rules list": "[--from AAAA-MM-JJ]",
     "pilot_rules open": f"{PLACES} [--from AAAA-MM-JJ] [--refused] [--adults-only] [--note NOTE] {SIGNED}",
     "pilot_rules stop": f"{PLACES} [--from AAAA-MM-JJ] {SIGNED}",
@@ -41,17 +43,27 @@ READ_AS = {
         "email": "a@b.fr", "by": "o@b.fr", "reason": "r", "apply": True,
     },
     "database_roles": {"apply": False},
+    "load_insured a.csv --regimes r.csv --caisses c.csv": {
+        "file": Path("a.csv"), "regimes": Path("r.csv"), "caisses": Path("c.csv"), "report": None, "by": "",
+        "reason": "", "apply": False,
+    },
+    "load_insured a.csv --report r.txt --by o@b.fr --reason r --apply": {
+        "file": Path("a.csv"), "regimes": None, "caisses": None, "report": Path("r.txt"), "by": "o@b.fr",
+        "reason": "r", "apply": True,
+    },
     "load_matrix m.csv --name n --source s": {
-        "file": Path("m.csv"), "name": "n", "source": "s", "day": None, "draft": False, "apply": False,
+        "file": Path("m.csv"), "name": "n", "source": "s", "day": None, "draft": False, "by": "", "reason": "", "apply": False,
     },
     "load_matrix m.csv --name n --source s --from 2026-11-02 --draft --apply": {
-        "file": Path("m.csv"), "name": "n", "source": "s", "day": dt.date(2026, 11, 2), "draft": True, "apply": True,
+        "file": Path("m.csv"), "name": "n", "source": "s", "day": dt.date(2026, 11, 2), "draft": True, "by": "", "reason": "",
+        "apply": True,
     },
     "load_professionals a.txt": {
-        "file": Path("a.txt"), "full": False, "at_most": 10, "report": None, "apply": False,
+        "file": Path("a.txt"), "full": False, "at_most": 10, "report": None, "by": "", "reason": "", "apply": False,
     },
-    "load_professionals a.txt --full --at-most 5 --report r.txt --apply": {
-        "file": Path("a.txt"), "full": True, "at_most": 5, "report": Path("r.txt"), "apply": True,
+    "load_professionals a.txt --full --at-most 5 --report r.txt --by o@b.fr --reason r --apply": {
+        "file": Path("a.txt"), "full": True, "at_most": 5, "report": Path("r.txt"), "by": "o@b.fr",
+        "reason": "r", "apply": True,
     },
     "pilot_rules list": {"act": "list", "day": None},
     "pilot_rules list --from 2026-11-02": {"act": "list", "day": dt.date(2026, 11, 2)},

@@ -26,7 +26,7 @@ class Command(LoadCommand):
     help = "Charge ou met à jour le registre des assurés depuis un fichier CSV (format : voir la source)."
 
     def add_arguments(self, parser):
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="le fichier CSV des assurés")
         parser.add_argument("--regimes", type=Path, help="CSV code,name à charger d'abord")
         parser.add_argument("--caisses", type=Path, help="CSV code,name,department à charger d'abord")
         parser.add_argument("--report", type=Path, help="où écrire les lignes refusées : numéro et raison")
