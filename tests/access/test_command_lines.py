@@ -52,11 +52,12 @@ READ_AS = {
         "reason": "r", "apply": True,
     },
     "load_matrix m.csv --name n --source s": {
-        "file": Path("m.csv"), "name": "n", "source": "s", "day": None, "draft": False, "by": "", "reason": "", "apply": False,
+        "file": Path("m.csv"), "name": "n", "source": "s", "day": None, "draft": False, "by": "",
+        "reason": "", "apply": False,
     },
     "load_matrix m.csv --name n --source s --from 2026-11-02 --draft --apply": {
-        "file": Path("m.csv"), "name": "n", "source": "s", "day": dt.date(2026, 11, 2), "draft": True, "by": "", "reason": "",
-        "apply": True,
+        "file": Path("m.csv"), "name": "n", "source": "s", "day": dt.date(2026, 11, 2), "draft": True, "by": "",
+        "reason": "", "apply": True,
     },
     "load_professionals a.txt": {
         "file": Path("a.txt"), "full": False, "at_most": 10, "report": None, "by": "", "reason": "", "apply": False,
