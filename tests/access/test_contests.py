@@ -4,19 +4,22 @@ import datetime as dt
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core.exceptions import ValidationError
 from django.test import override_settings
 from django.urls import clear_url_caches
 from django.utils import timezone
 
-from access import gate
+from access import contests, gate
 from access.facts import Act
 from access.models import Contest, User
 from audit.models import Trace
+from audit.scoped import uuid7
 from audit.trail import Event
 from patients.models import Notice
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
+NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 TITLE = "Sérologie du premier mars"
 
 
@@ -175,3 +178,72 @@ def test_nobody_else_sees_the_desk(client, code_tables):
     agent = User.objects.create_user("karim@cpam.example.org", "x", kind="agent", is_staff=True)
     Authenticator.objects.create(user=agent, type=Authenticator.Type.TOTP, data={"secret": "x"})
     assert desk(client, agent, "/admin/access/contest/")[0] == 403
+
+
+def asked_at(dossier, at, **more):
+    return Contest.objects.create(
+        dossier=dossier, trace_id=uuid7(), reason="x", asked_at=at, asked_by="holder:x",
+        due_at=at + dt.timedelta(days=30), **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        (dt.timedelta(), "à attribuer"),
+        (dt.timedelta(seconds=1), "EN RETARD"),
+        (dt.timedelta(days=1), "EN RETARD de 1 jour"),
+        (dt.timedelta(days=2), "EN RETARD de 2 jours"),
+    ],
+)
+def test_how_late_it_is_is_said_in_days(code_tables, operator, time_machine, late, said):
+    time_machine.move_to(NOON, tick=False)
+    dossier = make.DossierFactory()
+    row = asked_at(dossier, NOON - dt.timedelta(days=30) - late)
+    assert contests.state(row) == said
+    row.owner = operator
+    assert contests.state(row) == ("en cours" if not late else said)
+
+
+@pytest.mark.parametrize(("after", "said"), [(0, "répondu"), (1, "répondu, hors délai")])
+def test_an_answer_is_in_time_until_its_last_second(code_tables, after, said):
+    row = asked_at(make.DossierFactory(), NOON)
+    row.answered_at = row.due_at + dt.timedelta(seconds=after)
+    assert contests.state(row) == said
+
+
+def test_what_an_answer_keeps_and_who_took_it_over(code_tables, operator, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    dossier = make.DossierFactory()
+    row = asked_at(dossier, NOON, reminded=3)
+    contests.answer(row, operator, owner=operator, text="  ")
+    row.refresh_from_db()
+    assert (row.owner, row.answer, row.answered_at, row.reminded) == (operator, "", None, None)
+    assert row.history.latest().history_change_reason == f"confié à {operator}"
+    Contest.objects.filter(dossier=dossier, pk=row.pk).update(reminded=3)
+    time_machine.shift(dt.timedelta(hours=1))
+    contests.answer(row, operator, owner=operator, text=" Un contrôle a été fait. ")
+    row.refresh_from_db()
+    assert (row.answer, row.answered_at, row.reminded) == ("Un contrôle a été fait.", NOON + dt.timedelta(hours=1), 3)
+    last = row.history.latest()
+    assert (last.history_change_reason, last.history_user_id) == ("répondu", f"operator:{operator.pk}")
+    trace = Trace.objects.get(event="contest_answered")
+    assert (trace.object_kind, trace.object_id, trace.means) == ("trace", row.trace_id, "backoffice")
+    with pytest.raises(ValidationError) as error:
+        contests.answer(row, operator, owner=None, text="Autre.")
+    assert error.value.code == "answered"
+
+
+def test_left_to_nobody_it_says_so(code_tables, operator):
+    row = asked_at(make.DossierFactory(), NOON, owner=operator)
+    contests.answer(row, operator, owner=None, text="")
+    assert row.history.latest().history_change_reason == "confié à personne"
+
+
+def test_contests_of_some_traces_are_the_newest_first(code_tables):
+    dossier = make.DossierFactory()
+    rows = [asked_at(dossier, NOON + dt.timedelta(hours=hour)) for hour in (1, 3, 2)]
+    asked_at(make.DossierFactory(), NOON)
+    traces = [row.trace_id for row in rows]
+    assert contests.of_traces(dossier.pk, traces) == [rows[1], rows[2], rows[0]]
+    assert contests.of_traces(dossier.pk, traces[:1]) == rows[:1]

@@ -77,6 +77,56 @@ def test_link_and_code_give_the_rights_that_were_ticked_and_no_other(invite, dos
     assert Notice.objects.get(dossier=dossier).kind == "carer"
 
 
+RIGHTS = {
+    "read": "Lire mes documents",
+    "masked": "Lire aussi ceux que je masque aux professionnels",
+    "deposit": "Ajouter des documents",
+    "authorise": "Autoriser ou bloquer des professionnels à ma place",
+    "trail": "Voir l'activité : qui a consulté mon dossier",
+}
+
+
+def test_the_page_says_who_helps_who_is_invited_and_whether_there_is_room(invite, dossier, holder_client):
+    def shown():
+        context = holder_client(dossier).get(reverse("carers")).context
+        helping = [(one.user.email, rights) for one, rights in context["carers"]]
+        invited = [(one.email, rights) for one, rights in context["invited"]]
+        return helping, invited, context["room"]
+
+    assert shown() == ([], [], True)
+    carer(dossier, "un@example.org", rights=list(RIGHTS))
+    carer(make.DossierFactory(), "autre@example.org")
+    invite(email="deux@example.org", rights=["trail", "read"])
+    helping = [("un@example.org", list(RIGHTS.values()))]
+    invited = [("deux@example.org", [RIGHTS["read"], RIGHTS["trail"]])]
+    assert shown() == (helping, invited, True)
+    invite(email="trois@example.org", rights=["read"])
+    assert shown() == (helping, [*invited, ("trois@example.org", [RIGHTS["read"]])], False)
+    answer = holder_client(dossier).get(reverse("carers"))
+    names = ("may_invite_parent", "is_open", "most", "representatives")
+    assert [answer.context[name] for name in names] == [False, True, 3, []]
+    assert answer.status_code == 200
+    answer = holder_client(dossier).post("/aidants/", ASKED | {"email": "non"})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["email"])
+
+
+def test_a_minor_s_parents_and_a_guardian_are_named_parents_first(holder_client, code_tables):
+    child = make.DossierFactory(minor=True)
+    for role in ("guardian", "parent"):
+        user = make.UserFactory(email=f"{role}@example.org")
+        Representation.objects.create(dossier=child, user=user, role=role, recorded_by="test")
+    context = browser(User.objects.get(email="parent@example.org")).get(reverse("carers")).context
+    assert [one.role for one in context["representatives"]] == ["parent", "guardian"]
+    assert context["may_invite_parent"] is True
+
+
+def test_the_page_of_a_code_told_once_is_kept_nowhere(holder_client, dossier):
+    answer = holder_client(dossier).post("/aidants/", ASKED)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (answer.context["days"], answer.context["invitation"].email) == (7, "paul@example.org")
+    assert re.fullmatch("[A-Z2-9]{5} [A-Z2-9]{5}", answer.context["code"])
+
+
 def test_a_code_serves_once(invite, dossier):
     link, code = invite()
     paul = browser(make.UserFactory(email="paul@example.org"))
