@@ -233,3 +233,28 @@ def test_a_block_or_a_withdrawal_ends_what_runs_and_unblocking_brings_nothing_ba
             one(entry, doctor)
     facts = look(make.caller(doctor), dossier_id=dossier.pk)[1]
     assert not facts.broke_glass
+
+
+def test_what_is_answered_of_an_access_whole(api, dossier, doctor):
+    client = api(doctor)
+    opened = client.post(glass(dossier), UNCONSCIOUS, format="json").data
+    row = EmergencyAccess.objects.get()
+    whole = {
+        "id": row.pk.hex,
+        "kind": "break_glass",
+        "dossier": dossier.pk.hex,
+        "patient": f"Patient/{dossier.pk.hex}",
+        "since": NOON,
+        "until": NOON + dt.timedelta(hours=4),
+        "attest_by": NOON + dt.timedelta(hours=24),
+        "attested_at": None,
+    }
+    assert opened == whole
+    again = client.post(glass(dossier), UNCONSCIOUS, format="json")
+    assert (again.status_code, again.data) == (200, whole)
+    assert client.get(glass(dossier)).data == [whole]
+    address = f"{glass(dossier)}/{row.pk.hex}/attestation"
+    for send in (client.put, client.post):
+        answer = send(address, {"text": "Malaise sur la voie publique."}, format="json")
+        assert (answer.status_code, answer.data) == (200, whole | {"attested_at": NOON})
+    assert api(make.ProfessionalFactory()).get(glass(dossier)).data == []
