@@ -23,11 +23,11 @@ from access.counter import agent_of, dossier_of, page, person_of, show
 from access.models import Representation, User
 from audit import trail
 from audit.trail import Event
-from patients.models import Caisse, Dossier, Patient, Regime
+from patients.models import Dossier, Patient
 
 KEPT = ("history_date", "history_type", "history_user_id", "history_change_reason")
 PATIENT = ("email", "phone", "address", "postal_code", "status", "oid")
-DOSSIER = ("state", "opened_channel", "closure", "caisse_id", "regime_id", "refuses_heirs")
+DOSSIER = ("state", "opened_channel", "closure", "refuses_heirs")
 REPRESENTATION = ("since", "until")
 ROLES = (Representation.Role.HOLDER, Representation.Role.PARENT, Representation.Role.GUARDIAN)
 MOST = 200  # of each table, the latest
@@ -137,8 +137,6 @@ def _label(model: type[models.Model], name: str) -> str:
 def _said(model: type[models.Model], name: str, value: Any) -> str:
     """A value, as a person reads it."""
     column = _column(model, name)
-    if column.is_relation and column.related_model in (Caisse, Regime):
-        return str(column.related_model.objects.filter(pk=value).first() or value)
     if isinstance(value, dt.datetime):
         return f"{timezone.localtime(value):%d/%m/%Y %H:%M}"
     if isinstance(value, bool):

@@ -59,9 +59,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     # `masks_new_documents` alone is not shown: Django asks an added row for its columns with a default.
     "patients_historicaldossier": (
         "INSERT",
-        _HISTORY.format(
-            columns="id, state, opened_channel, closure, caisse_id, regime_id, refuses_heirs, masks_new_documents"
-        ),
+        _HISTORY.format(columns="id, state, opened_channel, closure, refuses_heirs, masks_new_documents"),
     ),
     "patients_identityindex": (ADDS,),
     "patients_consent": (ADDS,),

@@ -31,7 +31,8 @@ def destroy_again(dossier_id: uuid.UUID) -> Certificate | None:
             with connection.cursor() as cursor:  # a database restored old trusts no clock, and this asks none
                 cursor.execute("SET LOCAL dmp.any_clock = 'on'")
             Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.CLOSED, closed_at=now)
-        LegalHold.objects.filter(dossier_id=dossier_id).delete()  # lifted since that backup, or it had not gone
+        for hold in LegalHold.objects.filter(dossier_id=dossier_id):  # lifted since that backup, or it had not gone
+            hold.delete()
         Dossier.objects.filter(pk=dossier_id).update(state=Dossier.State.DESTROYED)
         Tombstone.objects.update_or_create(mark=tombstones.mark_of(dossier_id), defaults={"came_back": True})
     return destruction.end(dossier_id)

@@ -196,7 +196,7 @@ def change_contacts(
         for name in changed:
             setattr(patient, name, wanted[name])
         if changed:
-            patient._history_user, patient._change_reason = by, evidence or f"{proven} : code lu"  # type: ignore[attr-defined]
+            patient._history_user, patient._change_reason = by, evidence or "code lu par la personne"  # type: ignore[attr-defined]
             patient.save(update_fields=changed)
             tell_former(dossier_id, former)
         if changed or proven:

@@ -38,12 +38,20 @@ match_cluster_version() {
 
 # Errors are logged without the statement, its parameters or the key's values: a log is no place for health data.
 # A past segment of the journal is removed, not kept to be written over: what was destroyed stays readable in none.
+# A feed of millions of lines writes all over its indexes: an eighth of the memory keeps them at hand.
 postgres_options() {
   printf '%s\n' listen_addresses= "unix_socket_directories=$RUN/pg" "hba_file=$STATE/pg_hba.conf" \
-    "ident_file=$STATE/pg_ident.conf" shared_buffers=256MB max_locks_per_transaction=256 log_destination=stderr \
+    "ident_file=$STATE/pg_ident.conf" max_locks_per_transaction=256 log_destination=stderr \
     log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0 wal_recycle=off
-  [[ $1 == kept ]] || printf '%s\n' fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
+  if [[ $1 == kept ]]; then
+    printf '%s\n' "shared_buffers=$(eighth_of_memory)MB" max_wal_size=2GB
+  else
+    printf '%s\n' shared_buffers=256MB fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
+  fi
 }
+
+# In megabytes, from 128 to 2048.
+eighth_of_memory() { awk '/^MemTotal:/ { m = int($2 / 8192); print (m < 128 ? 128 : m > 2048 ? 2048 : m) }' /proc/meminfo; }
 
 start_postgres() {
   local kind=$1 option options=()

@@ -49,11 +49,13 @@ def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_chan
     client.post("/guichet/coordonnees/", MOVED | {"checked": "on"})
     client.post("/guichet/representants/", PARENT)
     client.post("/guichet/representants/", {"end": str(Representation.objects.get(dossier=opened).pk)})
+    dossiers.oppose_heirs(opened.pk, refuses_heirs=True, by=SYSTEM)
     dossiers.close(opened.pk, closure="DEMANDE_TITULAIRE", by=SYSTEM)
-    closed, ended, recorded, moved, began = read(client)
+    closed, opposed, ended, recorded, moved, began = read(client)
     assert closed == (
         "Dossier fermé | Le service | | État : ouvert → fermé Motif de fermeture : rien → à la demande du titulaire"
     )
+    assert opposed.startswith("Dossier modifié | Le service | |") and opposed.endswith(": non → oui")
     assert ended.startswith("Parent : Nora Haddad | Karim | Livret de famille, n° 12 | Jusqu'au : rien → ")
     assert recorded == "Parent : Nora Haddad | Karim | Livret de famille, n° 12 |"
     assert moved.startswith("Coordonnées | Karim | passeport, avis d'impôt | Adresse postale : rien → 2 rue Neuve")
@@ -95,6 +97,14 @@ def test_a_professional_is_not_named_and_neither_is_the_person(client, agent, op
         patient.save()
     authors = [row[2] for row in rows(client)[:3]]
     assert authors == [["Un", "établissement"], ["La", "personne"], ["Un", "professionnel", "de", "santé"]]
+
+
+def test_what_the_installation_or_a_command_did_is_signed_by_no_account(client, agent, opened):
+    patient = Patient.objects.get(dossier=opened)
+    for kind, name in ((ActorKind.OPERATOR, "installation"), (ActorKind.SYSTEM, "load_insured")):
+        patient._history_user, patient.phone = Actor(kind, name), f"{patient.phone}1"
+        patient.save()
+    assert [" ".join(row[2]) for row in rows(client)[:2]] == ["La commande load_insured", "Le service"]
 
 
 def test_reading_it_is_traced_in_the_dossier(client, agent, opened):

@@ -207,6 +207,12 @@ def test_karim_opens_jeanne_s_dossier_in_less_than_four_minutes(desk):
     desk.machine += time.monotonic() - began
     assert desk.human + desk.machine < LIMIT, (desk.human, desk.machine)
 
+    page.goto(f"{desk.base}/guichet/personne/")
+    desk.click("text=Historique administratif")
+    desk.look("9b-history")
+    said = page.inner_text("main")
+    assert "Dossier ouvert" in said and "Jeanne Aubert" in said and "Karim" in said
+
     assert Representation.objects.get(dossier=dossier).user.email == "jeanne.aubert@example.org"
     paper = ConsentPaper.objects.get(dossier=dossier)
     assert signed_form()["buffer"] not in bytes(paper.sealed)

@@ -64,6 +64,16 @@ def test_a_bad_line_is_told_by_its_number_and_the_others_go_in(tmp_path):
     assert "197023599000" not in said + complained
 
 
+def test_a_file_of_which_no_line_can_be_taken_is_a_failure_and_says_so(tmp_path):
+    registers.load_funds()
+    header, line = INSURED.read_text().splitlines()[:2]
+    path = tmp_path / "insured.csv"
+    path.write_text(f"{header}\n{line[:30]}\n")
+    with pytest.raises(CommandError, match="Aucune des 1 lignes"):
+        load("load_insured", path)
+    assert not InsuredPerson.objects.exists()
+
+
 def test_a_file_without_its_columns_loads_nothing(tmp_path):
     registers.load_funds()
     path = tmp_path / "wrong.csv"
