@@ -1,11 +1,10 @@
 """What a holder changes about herself and her dossier: contacts, and what an emergency may open.
 
-Each act runs inside the gate, with history and trace. The trace says what kind of thing changed, never the
-address or the number themselves.
+Each act runs inside the gate, opened for it, with history and trace. The trace says what kind of thing changed,
+never the address or the number themselves.
 """
 
 from access.gate import Entry
-from audit.trail import Event
 from patients import dossiers
 from patients.models import Dossier, Patient
 
@@ -19,7 +18,7 @@ def change_contacts(entry: Entry, patient: Patient, *, email: str, phone: str) -
     changed = _change(entry, patient, {"email": email, "phone": phone})
     if changed:
         dossiers.tell_former(entry.dossier.pk, former)
-    entry.trace(Event.CONTACT_CHANGED, detail={"setting": "contacts", "changed": changed})
+    entry.trace(detail={"setting": "contacts", "changed": changed})
     return bool(changed)
 
 
@@ -27,16 +26,14 @@ def change_emergency(entry: Entry, **switches: bool) -> bool:
     """The express oppositions of article R1111-48, and whether masked documents show in an emergency (D6)."""
     changed = _change(entry, entry.dossier, {name: switches[name] for name in EMERGENCY})
     now = {name: bool(switches[name]) for name in changed}
-    entry.trace(Event.EMERGENCY_CHANGED, detail={"setting": "urgence", "changed": changed, **now})
+    entry.trace(detail={"setting": "urgence", "changed": changed, **now})
     return bool(changed)
 
 
 def change_new_documents(entry: Entry, *, masks_new_documents: bool) -> bool:
     """Whether what professionals add from now on is masked. What is there already stays as it is."""
     changed = _change(entry, entry.dossier, {"masks_new_documents": masks_new_documents})
-    entry.trace(
-        Event.EMERGENCY_CHANGED, detail={"setting": "nouveaux", "changed": changed, "on": masks_new_documents}
-    )
+    entry.trace(detail={"setting": "nouveaux", "changed": changed, "on": masks_new_documents})
     return bool(changed)
 
 

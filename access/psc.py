@@ -90,7 +90,6 @@ def _client() -> Any:
     found = description.get()
     return _Client(
         DjangoIntegration("psc"),
-        name="psc",
         client_id=settings.PSC_CLIENT_ID,
         client_secret=settings.PSC_CLIENT_SECRET,
         client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", "default_timeout": TIMEOUT},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
+from django.core import mail
 from django.db import connections, transaction
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase, override_settings
@@ -89,6 +90,8 @@ def _said_and_shown() -> Iterator[None]:
     for watcher in (listener, reader, auditor):
         watcher.found.clear()
     yield
+    for letter in getattr(mail, "outbox", []):
+        reader.read_mail(letter)
     found = sorted({*listener.found, *reader.found, *auditor.found})
     if found:
         pytest.fail("Mal dit, mal montré ou mal tracé :\n" + "\n".join(found), pytrace=False)

@@ -9,6 +9,7 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
+from django.core.mail import EmailMessage
 from django.test import Client
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,6 +64,12 @@ class Reader(logging.Handler):
             name, template = map(str, record.args)
             if name in written(template) - OPTIONAL - OPTIONAL_THERE.get(template, set()):
                 self.found.append(f"{template}: {name} is not given")
+
+    def read_mail(self, letter: EmailMessage) -> None:
+        """A mail that the test sent: to somebody, with words."""
+        said = (letter.subject, letter.body)
+        if not letter.to or not all(isinstance(part, str) and " " in part for part in said) or PYTHON.search(said[1]):
+            self.found.append(f"mail to {letter.to}: {said}")
 
     def read(self, path: str, answer: Any) -> None:
         more = PROGRAMS[1] if path.startswith(PROGRAMS[0]) else set()

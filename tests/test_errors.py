@@ -82,8 +82,10 @@ def test_a_form_sent_after_the_session_ended_says_so_and_leads_back_to_its_page(
     answer = client.post(reverse("invite_parent"), headers={"Referer": page}, follow=True)
     assert answer.redirect_chain == [(f"{reverse('account_login')}?next={reverse('carers')}", 302)]
     assert "Votre session avait pris fin" in answer.content.decode()
-    elsewhere = client.post(reverse("invite_parent"), headers={"Referer": "http://evil.test/page/"})
-    assert elsewhere.url == f"{reverse('account_login')}?next={reverse('invite_parent')}"
+    here = f"{reverse('account_login')}?next={reverse('invite_parent')}"
+    assert client.post(reverse("invite_parent"), headers={"Referer": "http://evil.test/page/"}).url == here
+    assert client.post(reverse("invite_parent"), headers={"Referer": page}, secure=True).url == here  # from http
+    assert client.get(reverse("carers"), headers={"Referer": page}).url.endswith(f"?next={reverse('carers')}")
 
 
 @pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (DatabaseError, 500), (ValueError, 500)])

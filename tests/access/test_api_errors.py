@@ -11,8 +11,10 @@ from access import gate
 from access.api import answer_of
 from access.facts import Ground
 from access.policy import Decision
+from audit.models import Trace
 from audit.trail import TrailDown
 from patients.replies import KeyReused
+from tests import doors
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,12 @@ def test_a_refusal_says_its_ground_and_a_wrong_message_its_fields():
 
 def test_what_is_not_foreseen_is_left_to_django():
     assert answer_of(RuntimeError("x"), {}) is None
+
+
+@pytest.mark.django_db
+def test_a_structure_acts_for_nobody_here_and_that_is_traced(code_tables):
+    answer = doors.structure().get("/api/v1/alertes")
+    assert (answer.status_code, answer.data["ground"]) == (403, "not_a_person")
+    assert "Identifiez-vous en personne" in answer.data["detail"]
+    trace = Trace.objects.get(event="sign_in_refused")
+    assert (trace.allowed, trace.ground, trace.actor_id) == (False, "not_a_person", "1750000001")

@@ -47,6 +47,14 @@ def test_a_scan_of_five_megabytes_is_taken_and_one_byte_more_is_not():
     assert too_much == ["Le fichier dépasse 5 Mo : numérisez en noir et blanc, à 200 points par pouce."]
 
 
+def test_of_a_file_no_more_is_read_than_is_taken():
+    asked = []
+    form = Open()
+    form.cleaned_data = {"scan": SimpleNamespace(read=lambda size: asked.append(size) or b"%PDF-1.4")}
+    assert form.clean_scan().content == b"%PDF-1.4"
+    assert asked == [5 * 1024 * 1024 + 1]
+
+
 def accounts():
     return [
         SimpleNamespace(user_id=number, user=name, get_role_display=lambda role=role: role)

@@ -151,6 +151,9 @@ def test_documents_opened_one_by_one_are_told_the_latest_first_in_one_query(doss
     holder = SimpleNamespace(dossier=dossier, facts=SimpleNamespace(role=Role.HOLDER))
     with django_assert_num_queries(1):
         assert [row.user.professional for row in overview.opened(holder)] == whos[::-1]
+    found = overview.of(dossier.pk, overview.opened(holder)).of(whos[0].pk)
+    assert (found.documents, found.since, found.until) == (1, NOW - 9 * DAY, None)
+    assert found.recorded == "par le titulaire, sur ce site"
     holder.facts.role = Role.PARENT
     assert [row.user.professional for row in overview.opened(holder)] == whos[1::-1]
     holder.facts.role = Role.CARER

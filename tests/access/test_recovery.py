@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -14,7 +15,7 @@ from django.test import Client, override_settings
 from django.urls import clear_url_caches, reverse
 from django.utils import timezone
 
-from access import recovery, tasks
+from access import recovery, sign_in, tasks
 from access.models import CaisseGroupGrant, Recovery, User
 from audit.models import Trace
 from patients.models import IdentityIndex, InsuredPerson, Notice
@@ -278,12 +279,17 @@ def give(counter, user, **more):
     return counter.post("/guichet/acces/", fields)
 
 
-def test_the_counter_gives_a_code_after_seeing_a_paper(counter, holder, dossier, agent):
+def test_the_counter_gives_a_code_after_seeing_a_paper(counter, holder, dossier, agent, settings):
     assert "Redonner l'accès" in counter.get("/guichet/personne/").content.decode()
     for missing in ("evidence", "checked"):
         assert give(counter, holder, **{missing: ""}).status_code == 422
     assert not Recovery.objects.exists()
-    page = give(counter, holder).content.decode()
+    answer = give(counter, holder)
+    page = answer.content.decode()
+    hours = answer.context["until"] - timezone.now()
+    assert dt.timedelta(hours=47, minutes=59) < hours <= dt.timedelta(hours=48)
+    assert (answer.context["account"], answer.context["portal"]) == (holder, settings.PORTAL_URL)
+    assert answer.context["title"] == "Code remis au guichet"
     code = re.search(r"<strong>([A-Z2-9]{5} [A-Z2-9]{5})</strong>", page)[1]
     trace = Trace.objects.get(event="access_code_given")
     assert (trace.dossier_id, trace.actor_id) == (dossier.pk, str(agent.pk))
@@ -367,3 +373,15 @@ def test_a_task_that_runs_twice_writes_one_letter(holder, on_file, settings):
     for _ in range(2):
         tasks.write_access_letter(str(holder.pk))
     assert len(list((settings.MEDIA_ROOT / "letters").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("given", "proven"), [(["password", "mfa"], True), (["mfa"], False), ([], False)])
+def test_a_second_factor_gives_back_only_with_the_password(monkeypatch, holder, given, proven):
+    """A passkey alone says nothing of who remade the password."""
+    Authenticator.objects.create(user=holder, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    recovery.password_reset(holder)
+    records = [{"method": method} for method in given]
+    monkeypatch.setattr(sign_in, "get_authentication_records", lambda request, user: records)
+    stage = sign_in.CounterCodeStage(None, None, SimpleNamespace(user=holder, state={}))
+    assert stage.handle() == (None, True)
+    assert (recovery.waiting(holder) is None) is proven

@@ -1,5 +1,12 @@
 """The statements that give each database role its rights; what they allow is tests/access/test_counter_rights."""
 
+import io
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection, connections
+
 from access.counter_rights import RIGHTS
 from access.roles import grants_for
 
@@ -40,3 +47,26 @@ def test_the_trail_is_added_to_and_everything_else_is_the_portal_s():
         "REVOKE EXECUTE ON FUNCTION archival_sample_again() FROM PUBLIC",
         "GRANT EXECUTE ON FUNCTION archival_sample_again() TO dmp_app",
     ]
+
+
+@pytest.mark.django_db
+def test_the_command_gives_its_rights_back_to_a_role_and_without_apply_nothing():
+    def reads():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT has_table_privilege('dmp_app', 'patients_caisse', 'SELECT')")
+            return cursor.fetchone()[0]
+
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE SELECT ON patients_caisse FROM dmp_app")
+    said = io.StringIO()
+    call_command("database_roles", stdout=said)
+    assert (reads(), "Essai" in said.getvalue()) == (False, True)
+    said = io.StringIO()
+    call_command("database_roles", apply=True, stdout=said)
+    assert reads() is True
+    statements = 0
+    for alias in ("default", "keys"):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            statements += len(list(grants_for(alias, sorted(name for (name,) in cursor.fetchall()))))
+    assert said.getvalue() == f"Droits posés : {statements} instructions, {len(apps.get_models())} modèles.\n"

@@ -9,10 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from access import working_days
+from access.management.commands import traces_of
 from audit import trail
 from audit.models import Trace
 from audit.trail import Event
 from tests import factories as make
+from tests.progress import shown_by
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -134,6 +136,12 @@ def test_what_is_written_is_each_trace_with_its_columns(doctor, tmp_path, odile,
     exported = Trace.objects.get(event="traces_exported")
     assert exported.detail == {"idnat": doctor.idnat, "since": "2026-11-02", "until": "2026-11-02"}
     assert exported.means == "commande+code"
+
+
+def test_how_far_it_is_is_shown(doctor, tmp_path, monkeypatch):
+    with shown_by(monkeypatch, traces_of) as seen:
+        write(doctor.rpps, tmp_path / "a.csv")
+    assert seen == ["traces", None, 1, 2]
 
 
 def test_one_day_is_asked_by_naming_it_twice(doctor, tmp_path):

@@ -11,10 +11,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from access import registers as registers_of_access
+from access.management.commands import load_insured, load_professionals
 from access.models import Professional, Situation, Structure
 from patients import registers
 from patients.ins import OID_TEST, Ins
 from patients.models import Caisse, InsuredPerson, Regime, RegisterLoad
+from tests.progress import shown_by
 
 pytestmark = pytest.mark.django_db
 
@@ -178,6 +180,16 @@ def test_a_full_directory_that_forgets_too_many_changes_nothing(tmp_path):
     with pytest.raises(CommandError, match="est-il complet"):
         call_command("load_professionals", path, apply=True, full=True, stdout=io.StringIO())
     assert not Professional.objects.filter(active=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "last"), [(load_professionals, DIRECTORY, 10), (load_insured, INSURED, 11)]
+)
+def test_how_far_a_load_is_is_shown(monkeypatch, command, path, last):
+    registers.load_funds()
+    with shown_by(monkeypatch, command) as seen:
+        load(command.__name__.rpartition(".")[2], path)
+    assert seen == ["lignes", None, last]
 
 
 def test_a_long_directory_shows_its_progress(tmp_path):

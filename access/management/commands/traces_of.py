@@ -78,7 +78,7 @@ class Command(OperatorCommand):
         detail = {"idnat": idnat, "since": since.isoformat(), "until": until.isoformat()}
         trail.record(Event.TRACES_EXPORTED, by=by, dossier_id=None, reason=reason, detail=detail)
         count = 0
-        with target, counting("traces", rows.count()) as show:
+        with target, counting("traces", None) as show:
             writer = csv.writer(target, delimiter=";")
             writer.writerow(COLUMNS)
             for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):

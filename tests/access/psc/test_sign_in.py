@@ -116,6 +116,7 @@ def test_an_inactive_professional_does_not_come_in(client, come_in, nurse):
     Professional.objects.update(active=False)
     assert come_in(client, nurse).status_code == 403
     assert signed_in(client) is None
+    assert Trace.objects.get(event="sign_in_refused").detail == {"check": "account"}
 
 
 def test_without_any_work_situation_nobody_comes_in(client, come_in, nurse):
