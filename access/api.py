@@ -210,7 +210,7 @@ class DossiersView(Door):
         asked.is_valid(raise_exception=True)
         sending = Sending.of(
             self.caller.actor.reference,
-            request.headers.get("Idempotency-Key", ""),
+            request.headers.get(KEY.name, ""),
             repr(sorted(asked.validated_data.items())).encode(),
         )
         result = opening.by_professional(self.caller.actor, asked.validated_data, sending)

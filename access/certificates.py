@@ -22,7 +22,7 @@ from rest_framework.request import Request
 
 from access.facts import Role
 from access.gate import Caller
-from access.identity import Claims, WorkSituation, account, choose, needs_express, purpose_of
+from access.identity import Claims, WorkSituation, account, needs_express, purpose_of, situation_of
 from access.models import Professional, Situation, Structure, User
 from audit.request import CERTIFICATE
 from audit.trail import Actor, ActorKind
@@ -117,7 +117,7 @@ def _person(request: Request, idnat: str) -> tuple[User, Caller]:
         given=professional.given,
         situations=_situations(professional),
     )
-    situation = choose(claims, request.headers.get("DMP-Situation", "").strip())
+    situation = situation_of(request, claims)
     user = account(claims, situation)
     actor = Actor(
         kind=ActorKind.PROFESSIONAL,

@@ -32,6 +32,8 @@ from access.models import Professional, User
 from audit.trail import Actor, ActorKind
 from patients import terms
 
+# The headers of a call.
+BEARER, SITUATION, PURPOSE = "Authorization", "DMP-Situation", "DMP-Purpose"
 LEEWAY = 30  # seconds of clock difference admitted between the issuer and us
 CACHE_SECONDS = 60  # a verified signature; never a right
 KEYS_SECONDS = 300
@@ -223,11 +225,11 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <JWT>`; `request.auth` is the `gate.Caller`."""
 
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, token = request.headers.get(BEARER, "").partition(" ")
         if not token or scheme.lower() != "bearer":
             return None
         claims = verify(token.strip())
-        situation = choose(claims, request.headers.get("DMP-Situation", "").strip())
+        situation = situation_of(request, claims)
         user = account(claims, situation)
         actor = Actor(
             kind=ActorKind.PROFESSIONAL,
@@ -249,9 +251,14 @@ class BearerAuthentication(BaseAuthentication):
         return user, caller
 
 
+def situation_of(request: Request, claims: Claims) -> WorkSituation:
+    """The one he names, or his only one. Raises PermissionDenied."""
+    return choose(claims, request.headers.get(SITUATION, "").strip())
+
+
 def purpose_of(request: Request) -> Purpose:
-    """For what he calls (`DMP-Purpose` header); care when nothing is said."""
-    said = request.headers.get("DMP-Purpose", Purpose.CARE.value).strip().lower()
+    """For what he calls; care when nothing is said."""
+    said = request.headers.get(PURPOSE, Purpose.CARE.value).strip().lower()
     try:
         return Purpose(said)
     except ValueError as error:

@@ -166,3 +166,20 @@ def test_the_pilot_says_how_many_and_from_when(odile):
 def test_each_act_has_its_reason(odile):
     with pytest.raises(CommandError, match="Dites pourquoi"):
         call_command("pilot_rules", "on", "--by", odile.email, "--reason", "  ", stdout=io.StringIO())
+
+
+def test_rules_are_listed_by_regime_then_department_then_channel(odile):
+    registers.load_funds()
+    for regime, department, channel in (
+        ("02", "35", "web"), ("01", "69", "counter"), ("01", "35", "web"), ("01", "35", "counter"),
+    ):  # fmt: skip
+        run("open", "--regime", regime, "--department", department, "--channel", channel)
+    names = {code: str(Regime.objects.get(pk=code)) for code in ("01", "02")}
+    labels = {channel.value: channel.label for channel in Channel}
+    listed = [line.partition(", depuis")[0] for line in run("list", signed=False).splitlines()[:-1]]
+    assert listed == [
+        f"permis   {names['01']}, 35, {labels['counter']}",
+        f"permis   {names['01']}, 35, {labels['web']}",
+        f"permis   {names['01']}, 69, {labels['counter']}",
+        f"permis   {names['02']}, 35, {labels['web']}",
+    ]

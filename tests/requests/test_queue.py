@@ -138,6 +138,9 @@ def test_a_number_is_found_as_printed_or_as_kept(agent):
     for typed in (row.on_paper, row.on_paper.lower(), row.on_paper.replace("-", " "), row.number):
         assert request_queue.by_number(agent, typed) == row, typed
     assert request_queue.by_number(agent, "") is None
+    own = ask(agent, number="D23456789A")  # a number that begins as the printed ones do
+    for typed in ("D23456789A", "DD23456789A", "D-D2345-6789A"):
+        assert request_queue.by_number(agent, typed) == own, typed
     assert request_queue.by_number(agent, "D" + row.number[1:]) in (None, row)
 
 
