@@ -139,8 +139,9 @@ def load(
         same = all(getattr(version, name) == value for name, value in new.items())
         if same and not version._state.adding and readable_in(version) == readable:
             return version
-        for name, value in (new | {"loaded_at": timezone.now()}).items():
+        for name, value in new.items():
             setattr(version, name, value)
+        version.loaded_at = timezone.now()
         version._history_user, version._change_reason = by, reason  # type: ignore[attr-defined]
         version.save()
         version.rows.all().delete()

@@ -109,6 +109,12 @@ WORDS = {
     "answer": {"yes", "no"},
     "asked_by": {"holder"},
     "channel": {"counter", "web", "professional", "pharmacy", "operator", "post"},
+    "check": {
+        "account", "claims", "mix_up", "no_situation", "userinfo", "userinfo_sub",
+        # as the libraries call theirs
+        "KeyError", "ValueError", "access_denied", "bad_signature", "decode_error", "exceeded_size", "expired_token",
+        "invalid_claim", "invalid_grant", "mismatching_state", "missing_claim", "unsupported_algorithm",
+    },
     "extent": {"general", "limited", "emergency"},
     "letter": {"recu", "reponse", "remise"},
     "means": {"page", "grid", "pin"},

@@ -3,11 +3,13 @@
 import base64
 import datetime as dt
 import re
+import uuid
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
+from django.core import signing
 from django.test import Client
 from django.urls import reverse
 
@@ -234,6 +236,17 @@ def test_the_link_of_the_way_back_carries_no_address(browser, holder, mailoutbox
 
 def test_a_link_made_up_undoes_nothing(client):
     assert client.post(reverse("account_address_undo", args=["eyJ1c2VyIjoiMSJ9:1:x"])).status_code == 410
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_way_back_needs_both_rows_of_history(browser, holder, mailoutbox, lost):
+    change(browser, mailoutbox, holder.email)
+    token = undo_link(mailoutbox).rstrip("/").rsplit("/", 1)[1]
+    assert addresses.holds(token) is True
+    keys = signing.loads(token, salt="access.addresses")
+    keys[lost] = str(uuid.UUID(int=1))
+    assert addresses.holds(signing.dumps(keys, salt="access.addresses")) is False
+    assert addresses.holds(signing.dumps(keys, salt="autre")) is False
 
 
 def test_the_address_of_an_agent_is_not_changed_here(client, code_tables):

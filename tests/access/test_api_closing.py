@@ -135,3 +135,12 @@ def test_who_is_blocked_passes_nothing_on(api, doctor, dossier):
     make.forbid(dossier, doctor)
     assert post(api, doctor, dossier).status_code == 403
     assert not Request.objects.exists()
+
+
+def test_where_a_professional_passes_nothing_on_it_is_said(api, doctor, dossier, settings):
+    settings.CLOSING_BY_PROFESSIONALS = False
+    answer = post(api, doctor, dossier)
+    assert (answer.status_code, answer.data) == (
+        403, {"detail": "Ici, une fermeture se demande en ligne ou au guichet."},
+    )  # fmt: skip
+    assert not Request.objects.exists()

@@ -85,6 +85,15 @@ def test_attested_or_by_the_card_is_not_listed(dossier):
     assert listed().startswith("0 accès")
 
 
+def test_a_line_says_since_when_how_long_who_and_which(dossier):
+    row = broken(dossier, 30)
+    who = row.user.professional
+    first, last = listed().splitlines()
+    place = f"dossier …{dossier.pk.hex[-8:]}  accès {row.pk}"
+    assert first == f"  22/11/2026 07:00     30 h  {who.name} ({who.rpps})  {place}"
+    assert last == "1 accès en urgence sans justification, dont 0 de plus de 72 heures."
+
+
 def test_it_prints_nothing_of_the_person(dossier):
     row = broken(dossier, 30)
     patient = Patient.objects.get(dossier=dossier)

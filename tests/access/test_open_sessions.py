@@ -4,11 +4,15 @@ import datetime as dt
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.http import HttpResponse
 from django.urls import reverse
 
 from access import open_sessions, tasks
 from access.open_sessions import device
+from access.quiet import QuietSessionMiddleware
 from audit.models import Trace
 from tests import factories as make
 from tests.access import entrance
@@ -145,6 +149,21 @@ def test_eight_hours_after_the_sign_in_a_session_ends_however_busy(enter, time_m
     time_machine.shift(dt.timedelta(seconds=1))
     assert not is_in(browser)
     assert not UserSession(session_key=key).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "began", "ends"),
+    [("/", LONGEST, True), ("/", LONGEST - dt.timedelta(seconds=1), False), ("/api/v1/alertes", LONGEST, False)],
+)
+def test_eight_hours_are_looked_at_on_pages_and_not_by_the_interface(rf, settings, time_machine, path, began, ends):
+    time_machine.move_to(NOON, tick=False)
+    kept = SessionStore()
+    kept.update({SESSION_KEY: "x", "began": (NOON - began).timestamp()})
+    kept.save()
+    request = rf.get(path)
+    request.COOKIES[settings.SESSION_COOKIE_NAME] = kept.session_key
+    QuietSessionMiddleware(lambda asked: HttpResponse()).process_request(request)
+    assert (SESSION_KEY not in request.session) is ends
 
 
 def test_a_page_that_watches_alone_keeps_no_session_alive(enter, time_machine):

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from access.models import CareTeam, Representation
+from audit.models import Trace
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +109,15 @@ def test_a_carer_names_no_treating_doctor_and_fills_no_team(client, dossier, doc
     Representation.objects.create(dossier=dossier, user=user, role="carer", rights=["authorise"], recorded_by="test")
     client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
     assert shown(client, doctor)[0] == NOTHING | {"may_treat": False}
+
+
+def test_a_decision_refused_is_traced_with_whom_it_was_about(client, dossier, doctor):
+    user = make.UserFactory()
+    Representation.objects.create(dossier=dossier, user=user, role="carer", rights=["read"], recorded_by="test")
+    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    client.post(reverse("decide", kwargs={"professional_id": doctor.pk, "decision": "bloquer"}))
+    trace = Trace.objects.about(dossier.pk).get(event="professional_blocked")
+    assert (trace.allowed, trace.object_id) == (False, doctor.pk)
 
 
 def test_what_is_refused_is_said_on_the_page(holder_client, dossier, doctor):

@@ -385,3 +385,19 @@ def test_a_second_factor_gives_back_only_with_the_password(monkeypatch, holder, 
     stage = sign_in.CounterCodeStage(None, None, SimpleNamespace(user=holder, state={}))
     assert stage.handle() == (None, True)
     assert (recovery.waiting(holder) is None) is proven
+
+
+def test_a_sign_in_that_a_remade_password_made_void_begins_again(monkeypatch, holder):
+    recovery.password_reset(holder)
+    said = []
+    monkeypatch.setattr(sign_in.messages, "error", lambda request, words: said.append(words))
+    begun = timezone.now().timestamp()
+    stages = [
+        sign_in.CounterCodeStage(None, None, SimpleNamespace(user=holder, state={}, initiated_at=begun + seconds))
+        for seconds in (-3600, 3600)
+    ]
+    answer, goes_on = stages[0].handle()
+    assert (answer.url, goes_on) == (reverse("account_login"), False)
+    assert said == ["Le mot de passe a changé entre-temps : recommencez avec le nouveau."]
+    answer, goes_on = stages[1].handle()
+    assert (answer.url, goes_on) == (reverse("account_counter_code"), True)

@@ -157,6 +157,10 @@ def test_the_last_operator_neither_ends_nor_becomes_an_agent(odile):
     for words in (["end", WHO], ["role", WHO, "--caisse", caisse.code]):
         with pytest.raises(CommandError, match="dernier exploitant"):
             staff(*words)
+        other = User.objects.create_user("deux@example.org", "x", kind="operator", is_active=False)
+        with pytest.raises(CommandError, match="dernier exploitant"):
+            staff(*words)
+        other.delete()
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,8 @@ def test_the_first_operator_is_made_by_the_installation_and_nobody_after_him(mon
     staff("add", WHO, "Odile", "Fournier", by="")
     odile = User.objects.get()
     assert odile.history.get().history_user_id == "operator:installation"
+    call_command("access_code", WHO, reason="mise en service", apply=True, stdout=io.StringIO())
+    assert Trace.objects.get(event="access_code_given").actor_id == "installation"
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(odile, secret)
     with pytest.raises(CommandError, match="qui agit"):

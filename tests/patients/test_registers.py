@@ -93,6 +93,13 @@ def test_the_directory_gives_professionals_structures_and_situations_once():
     assert (morel.rpps, morel.profession, morel.situations.count()) == ("81000000018", "10", 2)
 
 
+def test_an_empty_directory_loads_nothing(tmp_path):
+    path = tmp_path / "empty.txt"
+    path.write_text("")
+    with pytest.raises(CommandError, match="Colonnes absentes"):
+        load("load_professionals", path)
+
+
 def test_a_structure_is_named_by_its_finess_else_its_siret_else_its_own_number(tmp_path):
     lines = DIRECTORY.read_text().splitlines()
     names = lines[0].split("|")
