@@ -100,11 +100,13 @@ def _representations(dossier_id: uuid.UUID) -> Iterator[Step]:
     persons = User.objects.in_bulk({row["user_id"] for row, _ in found})
     for row, step in found:
         step.what = f"{_said(Representation, 'role', row['role'])} : {persons.get(row['user_id'], 'compte supprimé')}"
-        step.reason = step.reason or row["evidence"]
-        if row["history_type"] == "+":
+        began = row["history_type"] == "+"
+        if began or any(one.label == _label(Representation, "since") for one in step.changes):
+            step.reason = step.reason or row["evidence"]  # the paper of its beginning: it ends on none
+        if began:
             ends = row["until"]
             step.changes = [Change("jusqu'au", "", _said(Representation, "until", ends))] if ends else []
-        if row["history_type"] == "+" or step.changes:
+        if began or step.changes:
             yield step
 
 
