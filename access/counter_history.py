@@ -62,7 +62,12 @@ def history(request: HttpRequest) -> HttpResponse:
     with transaction.atomic(durable=True):
         trail.record(Event.SHEET_READ, by=agent_of(request).actor(), dossier_id=dossier.pk, object_kind="history")
     return show(
-        request, "counter/history.html", person=person, steps=steps(dossier.pk), title="Historique administratif"
+        request,
+        "counter/history.html",
+        person=person,
+        steps=steps(dossier.pk),
+        most=MOST,
+        title="Historique administratif",
     )
 
 

@@ -46,7 +46,7 @@ postgres_options() {
     "ident_file=$STATE/pg_ident.conf" max_locks_per_transaction=256 log_destination=stderr \
     log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0 wal_recycle=off
   if [[ $1 == kept ]]; then
-    printf '%s\n' "shared_buffers=$(eighth_of_memory "${MEMORY[@]}")MB" max_wal_size=2GB
+    printf '%s\n' "shared_buffers=$(eighth_of_memory "${MEMORY[@]}")MB"
   else
     printf '%s\n' shared_buffers=256MB fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
   fi
