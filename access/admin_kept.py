@@ -1,7 +1,9 @@
 """What the tables of the administration have in common: nothing is deleted, no list changed, no column guessed."""
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
@@ -45,10 +47,15 @@ class ReadOnly(Kept):
 class Told(SimpleHistoryAdmin, Kept):
     """Rows with a history: it is read here, never put back. A rule of the past is made again, with its author."""
 
+    def history_view(self, request, object_id, extra_context=None):
+        self._refuse_absent(request, object_id)
+        return super().history_view(request, object_id, extra_context)
+
     def history_form_view(self, request, object_id, version_id, extra_context=None):
         """Its setting hides the button alone: a form posted to it would put the past back."""
         if request.method == "POST":
             raise PermissionDenied
+        self._refuse_absent(request, object_id)
         return super().history_form_view(request, object_id, version_id, extra_context)
 
     def set_history_delta_changes(self, request, historical_records, foreign_keys_are_objs=True):
@@ -57,3 +64,8 @@ class Told(SimpleHistoryAdmin, Kept):
         names = authors.names(row.history_user_id for row in historical_records)
         for row, name in zip(historical_records, names, strict=True):
             row.author = name
+
+    def _refuse_absent(self, request, object_id):
+        """simple-history's own looks through every row, whatever this administration shows: by a key alone."""
+        if self.get_object(request, unquote(object_id)) is None:
+            raise Http404

@@ -23,9 +23,10 @@ OTHERS = {
 def names(references: Iterable[str | None]) -> list[str]:
     """In their order; one query."""
     parted = [(one or SYSTEM.reference).partition(":")[::2] for one in references]
-    staff = User.objects.filter(pk__in={name for kind, name in parted if kind in STAFF and _is_uuid(name)})
+    keys = {name for kind, name in parted if kind in STAFF and _is_uuid(name)}
+    staff = User.objects.filter(pk__in=keys, kind__in=(User.Kind.AGENT, User.Kind.OPERATOR))
     known = {str(user.pk): str(user) for user in staff}
-    return [known.get(name) or _unnamed(kind, name) for kind, name in parted]
+    return [(kind in STAFF and known.get(name)) or _unnamed(kind, name) for kind, name in parted]
 
 
 def _unnamed(kind: str, name: str) -> str:

@@ -62,7 +62,12 @@ def history(request: HttpRequest) -> HttpResponse:
     with transaction.atomic(durable=True):
         trail.record(Event.SHEET_READ, by=agent_of(request).actor(), dossier_id=dossier.pk, object_kind="history")
     return show(
-        request, "counter/history.html", person=person, steps=steps(dossier.pk), title="Historique administratif"
+        request,
+        "counter/history.html",
+        person=person,
+        steps=steps(dossier.pk),
+        most=MOST,
+        title="Historique administratif",
     )
 
 
@@ -100,11 +105,13 @@ def _representations(dossier_id: uuid.UUID) -> Iterator[Step]:
     persons = User.objects.in_bulk({row["user_id"] for row, _ in found})
     for row, step in found:
         step.what = f"{_said(Representation, 'role', row['role'])} : {persons.get(row['user_id'], 'compte supprimé')}"
-        step.reason = step.reason or row["evidence"]
-        if row["history_type"] == "+":
+        began = row["history_type"] == "+"
+        if began or any(one.label == _label(Representation, "since") for one in step.changes):
+            step.reason = step.reason or row["evidence"]  # the paper of its beginning: it ends on none
+        if began:
             ends = row["until"]
             step.changes = [Change("jusqu'au", "", _said(Representation, "until", ends))] if ends else []
-        if row["history_type"] == "+" or step.changes:
+        if began or step.changes:
             yield step
 
 

@@ -29,6 +29,8 @@ SHAPES = (
 )
 SAID = {"1": True, "true": True, "oui": True, "0": False, "false": False, "non": False}
 
+UNREADABLE = "Le fichier ne peut pas être lu : un texte UTF-8 est attendu."
+
 Readable = dict[str, frozenset[str]]  # of each profession, the types it reads
 
 
@@ -45,14 +47,22 @@ class Cell:
     readable: bool
 
 
-def read(path: Path) -> Readable:
-    """What the file says. Raises `WrongMatrix` with the line: an unknown answer, a cell said twice otherwise.
+def content_of(path: Path) -> bytes:
+    """Read once: it may be a pipe. Raises `WrongMatrix`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WrongMatrix(UNREADABLE) from error
+
+
+def read(content: bytes) -> Readable:
+    """What a file says. Raises `WrongMatrix` with the line: an unknown answer, a cell said twice otherwise.
 
     A row of a category alone speaks for its types that have no row of their own. A type that stands in two
     categories is read only if both say so: what is in doubt is refused (D20).
     """
     by_profession: dict[str, dict[tuple[str, str], Cell]] = {}
-    for cell in _cells(path):
+    for cell in _cells(content):
         said = by_profession.setdefault(cell.profession, {})
         before = said.setdefault((cell.category, cell.type), cell)
         if before.readable != cell.readable:
@@ -82,11 +92,11 @@ def _types_of(cell: Cell) -> set[str]:
     return types
 
 
-def _cells(path: Path) -> Iterator[Cell]:
+def _cells(content: bytes) -> Iterator[Cell]:
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongMatrix("Le fichier ne peut pas être lu : un texte UTF-8 est attendu.") from error
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WrongMatrix(UNREADABLE) from error
     lines = text.splitlines() or [""]
     rows = csv.DictReader(lines, delimiter=";" if ";" in lines[0] else ",")
     known = {name.strip() for name in rows.fieldnames or ()}

@@ -176,10 +176,12 @@ def _merge(run: FeedRun, chunk: Chunk, other: ThreadPoolExecutor) -> None:
     first, second = chunk.halves
     if not second or chunk.offset <= run.ahead:
         return _half(run, chunk, first)
-    ahead = other.submit(_half, run, chunk, second, is_ahead=True)
+    session, ahead = connection.connection, other.submit(_half, run, chunk, second, is_ahead=True)
     try:
         _half(run, chunk, first, after=ahead)
     except (OperationalError, IntegrityError, trail.TrailDown):
+        if connection.connection is not session:
+            raise  # the session went, and its lock with it: another feed may have begun
         # One dossier in both halves, by its provisional number and by its NIR: one waited for the other in vain, or
         # both put the same line. One after the other, then.
         if ahead.exception() is not None:
@@ -238,13 +240,17 @@ def _note(run: FeedRun, chunk: Chunk, fates: dict[str, int], done: list[int], is
 
 
 def forget_old() -> int:
-    """Remove what left the window, a batch at a time; it was no longer shown."""
+    """Remove what left the window, a batch at a time; it was no longer shown.
+
+    Not of a dossier that is being fed: a correction may bring a line back, and what it found is not to be gone.
+    """
     count = 0
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM documents_careline WHERE (dossier_id, id) IN (SELECT dossier_id, id FROM "
-                "documents_careline WHERE care_date < %s LIMIT %s)",
+                "DELETE FROM documents_careline WHERE (dossier_id, id) IN (SELECT c.dossier_id, c.id FROM "
+                "documents_careline c JOIN patients_dossier d ON d.id = c.dossier_id WHERE c.care_date < %s "
+                "LIMIT %s FOR NO KEY UPDATE OF d SKIP LOCKED)",
                 [window_start(), BATCH],
             )
             count += cursor.rowcount

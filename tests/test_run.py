@@ -133,6 +133,28 @@ def test_a_killed_supervisor_leaves_no_process_behind(command):
 
 # -- secrets ---------------------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("kilobytes", "limits", "said"),
+    [
+        (8_388_608, [], "1024"),
+        (67_108_864, [], "2048"),
+        (524_288, [], "128"),
+        (67_108_864, ["max"], "2048"),
+        (67_108_864, ["4294967296"], "512"),  # a container of 4 GB on a machine of 64
+        (67_108_864, ["max", "9223372036854771712"], "2048"),
+        (8_388_608, ["17179869184"], "1024"),
+    ],
+)
+def test_the_memory_of_the_base_is_an_eighth_of_what_it_may_have(command, tmp_path, kilobytes, limits, said):
+    files = [tmp_path / "meminfo", tmp_path / "absent", *(tmp_path / str(n) for n in range(len(limits)))]
+    files[0].write_text(f"MemTotal: {kilobytes} kB\nMemFree: 1 kB\n")
+    for file, limit in zip(files[2:], limits, strict=True):
+        file.write_text(f"{limit}\n")
+    done = command("bash", "-c", '. bin/lib/all.sh; eighth_of_memory "$@"', "bash", *map(str, files))
+    assert (done.stdout.strip(), done.stderr) == (said, "")
+
+
 SECRETS = '. bin/lib/all.sh; choose_places; SERVICE_USER=$(id -un); mkdir -p "$STATE"; make_secrets'
 
 

@@ -4,7 +4,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from access.management.operators import OperatorCommand
 from audit.trail import Actor, ActorKind
+from patients.models import RegisterLoad
 
+LONGEST = RegisterLoad._meta.get_field("reason").max_length or 0
 UNATTENDED = "sans exploitant au clavier (installation, mise à jour)"
 
 
@@ -23,6 +25,8 @@ class LoadCommand(OperatorCommand):
     def signed(self, options: dict[str, Any], *, apply: bool) -> tuple[Actor, str]:
         """Who loads, and why."""
         by, reason = options["by"], options["reason"].strip()
+        if len(reason) > LONGEST:
+            raise CommandError(f"Une raison a {LONGEST} caractères au plus.")
         if not by:
             name = self.__module__.rpartition(".")[2]
             return Actor(ActorKind.SYSTEM, name, f"La commande {name}", means="commande"), reason or UNATTENDED

@@ -36,6 +36,8 @@ match_cluster_version() {
     die "La base de $1 est de PostgreSQL $version, qui n'est plus installé : réinstallez postgresql-$version, ou migrez la base."
 }
 
+MEMORY=(/proc/meminfo /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes)
+
 # Errors are logged without the statement, its parameters or the key's values: a log is no place for health data.
 # A past segment of the journal is removed, not kept to be written over: what was destroyed stays readable in none.
 # A feed of millions of lines writes all over its indexes: an eighth of the memory keeps them at hand.
@@ -44,14 +46,19 @@ postgres_options() {
     "ident_file=$STATE/pg_ident.conf" max_locks_per_transaction=256 log_destination=stderr \
     log_error_verbosity=terse log_min_error_statement=panic log_parameter_max_length_on_error=0 wal_recycle=off
   if [[ $1 == kept ]]; then
-    printf '%s\n' "shared_buffers=$(eighth_of_memory)MB" max_wal_size=2GB
+    printf '%s\n' "shared_buffers=$(eighth_of_memory "${MEMORY[@]}")MB"
   else
     printf '%s\n' shared_buffers=256MB fsync=off synchronous_commit=off full_page_writes=off max_wal_size=4GB
   fi
 }
 
-# In megabytes, from 128 to 2048.
-eighth_of_memory() { awk '/^MemTotal:/ { m = int($2 / 8192); print (m < 128 ? 128 : m > 2048 ? 2048 : m) }' /proc/meminfo; }
+# eighth_of_memory FILE...: in megabytes, from 128 to 2048, of the machine's memory or of what its container may take.
+eighth_of_memory() {
+  cat "$@" 2>/dev/null | awk '
+    /^MemTotal:/ { most = $2 / 1024 }
+    /^[0-9]+$/ && $1 / 1048576 < most { most = $1 / 1048576 }
+    END { part = int(most / 8); print (part < 128 ? 128 : part > 2048 ? 2048 : part) }'
+}
 
 start_postgres() {
   local kind=$1 option options=()

@@ -181,6 +181,14 @@ def test_the_groups_given_to_an_agent_are_in_the_history(client, operator):
     assert agent.history.latest().history_change_reason == "muté (groupes : Ain)"
 
 
+def test_the_history_of_an_account_that_is_not_administered_here_is_absent(client, operator):
+    """By its key alone: that of a person, of a professional."""
+    for account in (make.UserFactory(first_name="Zebulon"), make.account(make.ProfessionalFactory())):
+        version = account.history.latest()
+        for path in ("history/", f"history/{version.pk}/"):
+            assert client.get(f"/admin/access/user/{account.pk}/{path}").status_code == 404
+
+
 def test_no_model_is_deleted_edited_in_a_list_or_by_an_inline(rf, operator):
     request = rf.get("/")
     request.user = operator

@@ -6,7 +6,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from access import counter_history, persons
+from access import authors, counter_history, persons
 from access.models import Representation
 from audit.models import Trace
 from audit.trail import SYSTEM, Actor, ActorKind
@@ -56,7 +56,7 @@ def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_chan
         "Dossier fermé | Le service | | État : ouvert → fermé Motif de fermeture : rien → à la demande du titulaire"
     )
     assert opposed.startswith("Dossier modifié | Le service | |") and opposed.endswith(": non → oui")
-    assert ended.startswith("Parent : Nora Haddad | Karim | Livret de famille, n° 12 | Jusqu'au : rien → ")
+    assert ended.startswith("Parent : Nora Haddad | Karim | | Jusqu'au : rien → ")  # on no paper
     assert recorded == "Parent : Nora Haddad | Karim | Livret de famille, n° 12 |"
     assert moved.startswith("Coordonnées | Karim | passeport, avis d'impôt | Adresse postale : rien → 2 rue Neuve")
     assert moved.endswith("Code postal : 69001 → 69003")
@@ -97,6 +97,12 @@ def test_a_professional_is_not_named_and_neither_is_the_person(client, agent, op
         patient.save()
     authors = [row[2] for row in rows(client)[:3]]
     assert authors == [["Un", "établissement"], ["La", "personne"], ["Un", "professionnel", "de", "santé"]]
+
+
+def test_an_account_is_named_for_what_it_did_as_staff_and_for_nothing_else(client, agent, opened):
+    doctor = make.account(make.ProfessionalFactory(family="Psychiatre"))
+    known = authors.names([agent.actor().reference, f"carer:{agent.pk}", f"user:{agent.pk}", f"user:{doctor.pk}"])
+    assert known == ["Karim", "son aidant", "Karim", "le service"]
 
 
 def test_what_the_installation_or_a_command_did_is_signed_by_no_account(client, agent, opened):

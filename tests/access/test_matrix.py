@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import os
 from hashlib import sha256
 
 import pytest
@@ -72,7 +73,7 @@ def dossier(code_tables, nurse):
     ids=["official", "with a mark", "semicolons", "true and false", "our draft", "said twice alike"],
 )
 def test_a_file_of_cells_says_what_each_profession_reads(file, text):
-    assert matrix.read(file(text)) == {"60": {"11502-2"}}
+    assert matrix.read(file(text).read_bytes()) == {"60": {"11502-2"}}
 
 
 @pytest.mark.parametrize(
@@ -98,15 +99,15 @@ def test_a_row_of_a_category_alone_speaks_for_the_types_that_have_no_row_of_thei
     """Two types of imaging (class 31), one of them said apart."""
     Term.objects.filter(table="types", extra__class_code="31").exclude(code__in=["18748-4", "52040-3"]).delete()
     terms.forget()
-    assert matrix.read(file(OFFICIAL + "60,31,,1\n60,31,52040-3,0\n")) == {"60": {"18748-4"}}
-    assert matrix.read(file(OFFICIAL + "60,31,,0\n60,31,52040-3,1\n")) == {"60": {"52040-3"}}
+    assert matrix.read(file(OFFICIAL + "60,31,,1\n60,31,52040-3,0\n").read_bytes()) == {"60": {"18748-4"}}
+    assert matrix.read(file(OFFICIAL + "60,31,,0\n60,31,52040-3,1\n").read_bytes()) == {"60": {"52040-3"}}
 
 
 def test_a_type_said_in_two_categories_is_read_only_if_both_say_so(file):
     both = "60,11,11502-2,{}\n60,10,11502-2,{}\n"
-    assert matrix.read(file(OFFICIAL + both.format(1, 1))) == {"60": {"11502-2"}}
-    assert matrix.read(file(OFFICIAL + both.format(1, 0))) == {"60": frozenset()}
-    assert matrix.read(file(OFFICIAL + both.format(0, 1))) == {"60": frozenset()}
+    assert matrix.read(file(OFFICIAL + both.format(1, 1)).read_bytes()) == {"60": {"11502-2"}}
+    assert matrix.read(file(OFFICIAL + both.format(1, 0)).read_bytes()) == {"60": frozenset()}
+    assert matrix.read(file(OFFICIAL + both.format(0, 1)).read_bytes()) == {"60": frozenset()}
 
 
 def test_codes_that_no_table_has_are_named_professions_first(code_tables):
@@ -156,6 +157,15 @@ def test_checking_tells_what_would_change_and_changes_nothing(file, code_tables)
     assert "    + INCONNU-1" in told
     assert "sans effet" in told
     assert list(MatrixVersion.objects.values()) == before
+
+
+def test_a_file_that_is_read_once_gives_its_digest_all_the_same(code_tables):
+    reader, writer = os.pipe()
+    with open(writer, "wb") as pipe:
+        pipe.write(NURSE_READS.encode())
+    load(f"/dev/fd/{reader}")
+    os.close(reader)
+    assert MatrixVersion.objects.get(name="arrêté").digest == sha256(NURSE_READS.encode()).hexdigest()
 
 
 def test_a_version_has_a_history_with_its_author_its_reason_and_the_digest_of_its_file(file, code_tables, odile):

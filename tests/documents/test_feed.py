@@ -1,16 +1,18 @@
 """The feed of the assurance maladie: in once, corrected, cancelled; what may not be kept is not."""
 
+import contextlib
 import datetime as dt
 import io
 import json
 import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from audit import trail
@@ -292,6 +294,31 @@ def test_lines_leave_the_window_by_themselves_then_the_table(dossier, write, tim
     assert not CareLine.objects.exists()
 
 
+def test_a_line_that_left_the_window_stays_while_its_dossier_is_fed(dossier, write, time_machine, monkeypatch):
+    """A correction may bring it back: the merge looks for it, and what it looked for is not taken from under it."""
+    feed.feed(write(said(dossier, date_soins="2024-11-24")))
+    time_machine.move_to(NOON + dt.timedelta(days=1), tick=False)
+    known, gone = feed._note, []
+
+    def forget():
+        try:
+            return feed.forget_old()
+        finally:
+            connection.close()
+
+    def note(run, chunk, fates, done, is_ahead):
+        if done[0]:  # the half that holds the dossier
+            with ThreadPoolExecutor(1) as other:
+                gone.append(other.submit(forget).result())
+        known(run, chunk, fates, done, is_ahead)
+
+    monkeypatch.setattr(feed, "_note", note)
+    feed.feed(write(said(dossier, ligne=2)))
+    assert gone == [0]
+    assert feed.forget_old() == 1
+    assert [line for line, *_ in shown()] == ["2"]
+
+
 def test_the_first_feed_tells_the_holder_once(dossier, write):
     feed.feed(write(said(dossier)))
     feed.feed(write(said(dossier, ligne=2)))
@@ -400,6 +427,30 @@ def test_killed_between_the_two_halves_neither_is_done_twice(dossier, write, mon
     with pytest.raises(KeyboardInterrupt):
         feed.feed(path)
     assert CareLine.objects.count() == 1  # the half that goes first
+    run = feed.feed(path)
+    assert (run.lines, run.added, run.same, CareLine.objects.count()) == (2, 2, 0, 2)
+
+
+def test_a_feed_that_lost_its_session_stops_for_another_may_have_begun(dossier, write, monkeypatch):
+    """Its lock went with its session; what it says of the halves that were done is true all the same."""
+    second = make.DossierFactory()
+    while (second.patient.ins.lookup.hex() > "8") is (dossier.patient.ins.lookup.hex() > "8"):
+        second = make.DossierFactory()
+    path, known, cut = write(said(dossier), said(second, ligne=2)), feed._note, []
+
+    def note(run, chunk, fates, done, is_ahead):
+        if not is_ahead and not cut:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                cut.append(cursor.fetchone()[0])
+            with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", cut)
+        known(run, chunk, fates, done, is_ahead)
+
+    monkeypatch.setattr(feed, "_note", note)
+    with pytest.raises((OperationalError, InterfaceError)):
+        feed.feed(path)
+    assert FeedRun.objects.get().finished_at is None
     run = feed.feed(path)
     assert (run.lines, run.added, run.same, CareLine.objects.count()) == (2, 2, 0, 2)
 

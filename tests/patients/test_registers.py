@@ -253,6 +253,11 @@ def test_an_operator_who_signs_says_why(odile):
     assert not RegisterLoad.objects.exists()
 
 
+def test_a_reason_too_long_to_be_kept_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(CommandError, match="300 caractères"):
+        load("load_insured", tmp_path / "absent.csv", reason="x" * 301)
+
+
 def test_a_file_that_is_read_once_gives_its_digest_all_the_same(tmp_path):
     registers.load_funds()
     pipe = tmp_path / "pipe"

@@ -30,7 +30,8 @@ class Command(LoadCommand):
 
     def handle(self, *, file: Path, day: dt.date | None, apply: bool, **options: Any) -> None:
         try:
-            readable = matrix.read(file)
+            content = matrix.content_of(file)
+            readable = matrix.read(content)
         except (OSError, UnicodeDecodeError, matrix.WrongMatrix) as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
         self.tell(readable)
@@ -47,7 +48,7 @@ class Command(LoadCommand):
         with self.trial(apply):
             version = matrix.load(
                 readable, name=options["name"], status=status, source=options["source"],
-                digest=sha256(file.read_bytes()).hexdigest(), effective_from=max(starts, now), by=by, reason=reason,
+                digest=sha256(content).hexdigest(), effective_from=max(starts, now), by=by, reason=reason,
             )  # fmt: skip
         first = timezone.localtime(version.effective_from)
         self.conclude(f"Chargée : « {version} », à partir du {first:%d/%m/%Y}.", apply=apply)

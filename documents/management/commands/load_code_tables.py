@@ -37,14 +37,14 @@ class Command(LoadCommand):
             (folder / "tables.json").read_bytes() for folder in folders
         )  # each names its files' digests
         registers.keep(RegisterLoad.Register.CODES, sha256(manifests).hexdigest(), done, by=by, reason=reason)
-        draft = folders[1] / "matrix_draft.csv"
+        draft = matrix.content_of(folders[1] / "matrix_draft.csv")
         known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
         version = matrix.load(
             matrix.read(draft),
             name="brouillon 2026-11",
             status=MatrixVersion.Status.DRAFT,
             source="Des cellules publiées dans la presse ; le reste en est déduit.",
-            digest=sha256(draft.read_bytes()).hexdigest(),
+            digest=sha256(draft).hexdigest(),
             effective_from=None if known else timezone.now(),
             by=by,
             reason=reason,
