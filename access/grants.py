@@ -221,15 +221,15 @@ def _end(entry: Entry, professional: Professional, rights: list[str]) -> int:
     return len(grants)
 
 
-def _end_all(entry: Entry, professional: Professional) -> int:
-    """How many rights ended, of any kind."""
+def _end_all(entry: Entry, professional: Professional) -> bool:
+    """Whether any right ended, of any kind."""
     user = User.objects.filter(professional=professional).first()
     opened = list(entry.dossier.document_grants.running().filter(user=user))
     for grant in opened:
         stop(entry, grant)
     emergencies = EmergencyAccess.objects.running().filter(dossier=entry.dossier, user=user)
-    ended = _end(entry, professional, [AUTHORISED, TREATING])
-    return ended + emergencies.update(until=timezone.now()) + len(opened)
+    past = emergencies.update(until=timezone.now())
+    return bool(_end(entry, professional, [AUTHORISED, TREATING]) or past or opened)
 
 
 def stop(entry: Entry, grant: Any) -> None:

@@ -150,7 +150,7 @@ def _group(caisse: Caisse, by: Actor, reason: str) -> Group:
     if not CaisseGroupGrant.objects.filter(content_object=caisse, group=group, permission=serve).exists():
         grant = CaisseGroupGrant(content_object=caisse, group=group, permission=serve)
         grant._history_user, grant._change_reason = by, reason  # type: ignore[attr-defined]
-        grant.save(force_insert=True)
+        grant.save()
     return group
 
 

@@ -80,6 +80,8 @@ class Reader(logging.Handler):
         page = answer.content.decode(errors="replace")
         shown = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
         self.found += [f"{path}: « {found} »" for found in PYTHON.findall(re.sub(r"<[^>]*>", " ", shown))]
+        if re.search(r"<title>\s*\|", page):
+            self.found.append(f"{path}: a page without a title")
         if not path.startswith(OFFICE):
             used = {name for names in CLASS.findall(shown) for name in names.split()}
             own = {name for sheet in re.findall(r"<style\b.*?</style>", page, re.S) for name in HOOKS.findall(sheet)}

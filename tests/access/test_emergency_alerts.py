@@ -156,3 +156,12 @@ def test_the_regulator_breaks_no_glass_and_owes_nothing(api, dossier, stranger):
     calls(api, dossier, stranger)
     assert not EmergencyAccess.objects.exists()
     assert api(stranger).get(ALERTS).json() == []
+
+
+def test_calls_of_the_centre_15_alone_are_told_as_such(api, dossier, treating, stranger):
+    client = api(treating)
+    assert client.get(f"/fhir/DocumentReference?status=current&patient={dossier.pk.hex}").status_code == 200
+    assert emergencies_seen.called(dossier.pk) == []
+    calls(api, dossier, stranger)
+    (one,) = emergencies_seen.called(dossier.pk)
+    assert one.who == polite(stranger.name)

@@ -4,10 +4,12 @@ import dataclasses
 import datetime as dt
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from access import gate, grants
 from access.facts import Act
-from access.models import Block, DossierGrant
+from access.models import Block, DossierGrant, EmergencyAccess
 from audit.scoped import uuid7
 from audit.trail import Event
 from tests import factories as make
@@ -353,3 +355,26 @@ def test_a_right_given_again_starts_again(dossier, doctor, clock):
     again = authorise(dossier, doctor, NOW + 3 * DAY)
     assert (again.pk, again.since, again.until) == (first.pk, NOW + DAY / 2, NOW + 3 * DAY)
     assert again.history.count() == 3
+
+
+@pytest.mark.parametrize("held", ["consult_dossier", "consult_masked", "document", "emergency"])
+def test_whatever_he_has_alone_is_ended_by_a_withdrawal(held):
+    dossier, doctor = make.DossierFactory(), make.ProfessionalFactory()
+    if held == "document":
+        make.open_document(make.DocumentFactory(dossier=dossier), doctor)
+    elif held == "emergency":
+        now = timezone.now()
+        EmergencyAccess.objects.create(
+            dossier=dossier,
+            user=make.account(doctor),
+            kind="break_glass",
+            since=now,
+            until=now + dt.timedelta(hours=4),
+        )
+    else:
+        make.permit(dossier, doctor, held)
+    with gate.enter(make.holder(dossier), Act.AUTHORISE, Event.ACCESS_WITHDRAWN, dossier_id=dossier.pk) as entry:
+        grants.withdraw(entry, doctor)
+        with pytest.raises(ValidationError) as error:
+            grants.withdraw(entry, doctor)
+    assert error.value.code == "none"

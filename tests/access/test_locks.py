@@ -10,6 +10,7 @@ from django.urls import reverse
 from access import emergencies, gate
 from access.facts import Act
 from access.models import EmergencyAccess
+from audit.models import Trace
 from audit.trail import Event
 from tests import factories as make
 
@@ -86,3 +87,27 @@ def test_a_reading_holds_none(api, dossier):
     make.permit(dossier, doctor)
     address = f"/api/v1/dossiers/{dossier.pk.hex}/autorisation"
     assert not any(locks(lambda: api(doctor).get(address)))
+
+
+EVENTS = {
+    "authorise": "access_granted", "renounce": "access_withdrawn", "treat": "treating_named", "ask": "consent_asked",
+    "close": "request_made", "break": "glass_broken",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", EVENTS)
+def test_an_act_that_is_refused_leaves_its_own_name(api, dossier, act):
+    doctor = make.ProfessionalFactory()
+    make.forbid(dossier, doctor)
+    method, path, body = ACTS[act](dossier, doctor)
+    answer = getattr(api(doctor), method)(f"/api/v1/dossiers/{dossier.pk.hex}/{path}", body, format="json")
+    assert (answer.status_code, answer.data["ground"]) == (403, "blocked")
+    trace = Trace.objects.about(dossier.pk).get()
+    assert (trace.event, trace.allowed, trace.ground) == (EVENTS[act], False, "blocked")
+
+
+def test_ceasing_to_treat_is_refused_under_its_own_name(api, dossier):
+    doctor = make.ProfessionalFactory()
+    make.forbid(dossier, doctor)
+    assert api(doctor).delete(f"/api/v1/dossiers/{dossier.pk.hex}/medecin-traitant").status_code == 403
+    assert Trace.objects.about(dossier.pk).get().event == "treating_ended"

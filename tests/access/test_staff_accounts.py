@@ -103,6 +103,8 @@ def test_the_trace_of_a_change_says_which(odile):
         ("staff_ended", {}),
         ("staff_changed", {"act": "take_back"}),
     ]
+    given = Trace.objects.get(event="access_code_given")
+    assert (given.detail, given.actor_id) == ({"way": "guichet", "evidence": "exploitant"}, str(odile.pk))
 
 
 def test_what_is_said_names_who_and_what(odile):
