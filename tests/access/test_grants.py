@@ -363,14 +363,9 @@ def test_whatever_he_has_alone_is_ended_by_a_withdrawal(held):
     if held == "document":
         make.open_document(make.DocumentFactory(dossier=dossier), doctor)
     elif held == "emergency":
-        now = timezone.now()
-        EmergencyAccess.objects.create(
-            dossier=dossier,
-            user=make.account(doctor),
-            kind="break_glass",
-            since=now,
-            until=now + dt.timedelta(hours=4),
-        )
+        times = {"since": timezone.now(), "until": timezone.now() + dt.timedelta(hours=4)}
+        user = make.account(doctor)
+        EmergencyAccess.objects.create(dossier=dossier, user=user, kind="break_glass", reason="x", **times)
     else:
         make.permit(dossier, doctor, held)
     with gate.enter(make.holder(dossier), Act.AUTHORISE, Event.ACCESS_WITHDRAWN, dossier_id=dossier.pk) as entry:
