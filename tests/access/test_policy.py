@@ -1,6 +1,8 @@
 """The policy decides as the table written by hand from rules.md, whatever stands between actor and dossier (G7)."""
 
+import datetime as dt
 import itertools
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -8,8 +10,8 @@ from functools import cache
 
 import pytest
 
-from access.facts import Act, Authorisation, Facts, Purpose, Right, Role
-from access.policy import Scope, decide
+from access.facts import Act, Authorisation, Facts, Ground, Purpose, Right, Role
+from access.policy import Decision, Scope, decide
 from tests.access import table
 
 YES_NO = [False, True]
@@ -127,3 +129,14 @@ def test_the_mode_told_all_along_is_that_of_the_ground():
         answer = decide(Act.LIST, facts)
         expected = str(answer.ground) if answer and str(answer.ground) in modes else "normal"
         assert answer.mode == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "minor", "ground"),
+    [("holder", False, "holder"), ("parent", True, "representative"), ("guardian", False, "representative")],
+)
+@pytest.mark.parametrize("act", ["manage", "authorise", "trail", "deposit"])
+def test_who_manages_a_dossier_does_it_in_his_quality(role, minor, ground, act):
+    at = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+    facts = Facts(dossier_id=uuid.UUID(int=1), at=at, role=Role(role), minor=minor, is_open=True)
+    assert decide(Act(act), facts) == Decision(True, Ground(ground))
