@@ -192,7 +192,7 @@ def unblock(entry: Entry, professional: Professional) -> None:
     if row is None:
         raise ValidationError("Ce professionnel n'est pas bloqué.", code="none")
     row.until = timezone.now()
-    save(entry, row, update_fields=["until"])
+    save(entry, row)
     _trace(entry, Event.PROFESSIONAL_UNBLOCKED, professional)
 
 
@@ -234,12 +234,12 @@ def _end_all(entry: Entry, professional: Professional) -> bool:
 
 def stop(entry: Entry, grant: Any) -> None:
     grant.until = timezone.now()
-    save(entry, grant, update_fields=["until"])
+    save(entry, grant)
 
 
-def save(entry: Entry, row: Any, **options: Any) -> None:
+def save(entry: Entry, row: Any) -> None:
     row._history_user = entry.actor
-    row.save(**options)
+    row.save()
 
 
 def _trace(entry: Entry, event: Event, professional: Professional, **detail: str) -> None:

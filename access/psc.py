@@ -115,7 +115,7 @@ def finish(request: HttpRequest) -> tuple[Claims, str]:
         who = token["userinfo"]
         _refuse_other_tokens(who)
         user = _user_information(client, token, who["sub"])
-        told = {name: who.get(name) for name in ("sub", "sid", "iat", "exp", "acr")}
+        told = {name: who.get(name) for name in ("sid", "iat", "exp", "acr")}
         return identity.read_claims(user | told), token["id_token"]
     except requests.HTTPError as error:
         refused = error.response is not None and error.response.status_code < 500

@@ -87,7 +87,7 @@ def end(entry: Entry, team: CareTeam) -> int:
     for grant in members:
         grants.stop(entry, grant)
     team.until = timezone.now()
-    grants.save(entry, team, update_fields=["until"])
+    grants.save(entry, team)
     _trace(entry, Event.TEAM_ENDED, team)
     return len(members)
 

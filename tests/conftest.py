@@ -26,6 +26,7 @@ from tests.browser import CHROMIUM
 from tests.emptied import empty
 from tests.one_dossier import guard
 from tests.pages import reader, watch
+from tests.saves import write, writer
 from tests.sentences import listen, listener
 from tests.trails import audit, auditor
 
@@ -82,19 +83,20 @@ def _ears_and_eyes() -> None:
     listen()
     watch()
     audit()
+    write()
 
 
 @pytest.fixture(autouse=True)
 def _said_and_shown() -> Iterator[None]:
-    """What the product said during a test was said in sentences; what it showed and traced has its form."""
-    for watcher in (listener, reader, auditor):
+    """What the product said during a test was said in sentences; what it showed, traced and wrote has its form."""
+    for watcher in (listener, reader, auditor, writer):
         watcher.found.clear()
     yield
     for letter in getattr(mail, "outbox", []):
         reader.read_mail(letter)
-    found = sorted({*listener.found, *reader.found, *auditor.found})
+    found = sorted({*listener.found, *reader.found, *auditor.found, *writer.found})
     if found:
-        pytest.fail("Mal dit, mal montré ou mal tracé :\n" + "\n".join(found), pytrace=False)
+        pytest.fail("Mal dit, mal montré, mal tracé ou mal écrit :\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,8 @@ def test_the_code_of_the_grid_is_typed_on_his_screen(api, dossier, doctor):
     asked = client.post(url(dossier), {"means": "grille"}, format="json")
     column, line = asked.data["square"]
     right = made["ABCDEFGH".index(column) + 8 * (int(line) - 1)]
-    assert client.post(asked["Location"] + "/code", {"code": "AAAAAA"}, format="json").status_code == 422
+    for wrong in ({"code": "AAAAAA"}, {"code": right, "duration": "toujours"}, {}):
+        assert client.post(asked["Location"] + "/code", wrong, format="json").status_code == 422
     done = client.post(asked["Location"] + "/code", {"code": right}, format="json")
     assert (done.status_code, done.data) == (200, {"state": "yes"})
     assert client.post(asked["Location"] + "/code", {"code": right}, format="json").status_code == 409

@@ -49,9 +49,13 @@ def test_what_is_not_foreseen_is_left_to_django():
 
 
 @pytest.mark.django_db
-def test_a_structure_acts_for_nobody_here_and_that_is_traced(code_tables):
+def test_a_structure_acts_for_nobody_here_and_that_is_traced(code_tables, monkeypatch):
+    raised = []
+    monkeypatch.setattr("access.api.answer_of", lambda *error: raised.append(error[0]) or answer_of(*error))
     answer = doors.structure().get("/api/v1/alertes")
     assert (answer.status_code, answer.data["ground"]) == (403, "not_a_person")
     assert "Identifiez-vous en personne" in answer.data["detail"]
     trace = Trace.objects.get(event="sign_in_refused")
     assert (trace.allowed, trace.ground, trace.actor_id) == (False, "not_a_person", "1750000001")
+    (refused,) = raised
+    assert (refused.decision, refused.dossier) == (Decision(False, Ground.NOT_A_PERSON), None)

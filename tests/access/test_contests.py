@@ -213,9 +213,10 @@ def test_an_answer_is_in_time_until_its_last_second(code_tables, after, said):
 
 
 def test_what_an_answer_keeps_and_who_took_it_over(code_tables, operator, time_machine):
-    time_machine.move_to(NOON, tick=False)
+    time_machine.move_to(NOON - dt.timedelta(seconds=1), tick=False)
     dossier = make.DossierFactory()
     row = asked_at(dossier, NOON, reminded=3)
+    time_machine.move_to(NOON, tick=False)
     contests.answer(row, operator, owner=operator, text="  ")
     row.refresh_from_db()
     assert (row.owner, row.answer, row.answered_at, row.reminded) == (operator, "", None, None)

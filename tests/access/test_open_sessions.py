@@ -114,7 +114,9 @@ def test_nobody_closes_the_session_of_somebody_else(enter, client):
     client.force_login(make.holder_of(make.DossierFactory()), "allauth.account.auth_backends.AuthenticationBackend")
     client.post(reverse("sessions"), {"session": UserSession.objects.get().pk})
     client.post(reverse("sessions"), {"session": "others"})
-    client.post(reverse("sessions"), {"session": "x"})
+    for said in ({"session": "x"}, {}):
+        answer = client.post(reverse("sessions"), said, follow=True).content.decode()
+        assert "Cette session était déjà fermée." in answer
     assert is_in(hers)
 
 

@@ -160,6 +160,14 @@ def test_documents_opened_one_by_one_are_told_the_latest_first_in_one_query(doss
     assert list(overview.opened(holder)) == []
 
 
+def test_what_the_service_did_itself_is_said_of_nobody(dossier):
+    blocked, reader = make.ProfessionalFactory(), make.ProfessionalFactory()
+    Block.objects.create(dossier=dossier, user=make.account(blocked), blocked_by="system:dmp")
+    make.open_document(make.DocumentFactory(dossier=dossier), reader, granted_by="system:dmp")
+    found = overview.of(dossier.pk, dossier.document_grants.all())
+    assert [found.of(one.pk).recorded for one in (blocked, reader)] == ["", ""]
+
+
 def test_what_ends_soon_is_not_the_treating_doctor_s(dossier):
     soon, later, endless, treating = (make.ProfessionalFactory() for _ in range(4))
     permit(dossier, soon, until=NOW + DAY)

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import locale
 import stat
 
 import pytest
@@ -136,6 +137,21 @@ def test_what_is_written_is_each_trace_with_its_columns(doctor, tmp_path, odile,
     exported = Trace.objects.get(event="traces_exported")
     assert exported.detail == {"idnat": doctor.idnat, "since": "2026-11-02", "until": "2026-11-02"}
     assert exported.means == "commande+code"
+
+
+def test_the_file_is_written_alike_whatever_the_terminal_speaks(doctor, tmp_path):
+    by = make.caller(doctor).actor
+    by = type(by)(**vars(by) | {"structure_name": "Hôpital de la Croix-Rousse"})
+    trail.record(Event.DOCUMENT_READ, by=by, dossier_id=make.DossierFactory().pk)
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        write(doctor.rpps, tmp_path / "a.csv", until=dt.date(2026, 11, 3))
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    text = (tmp_path / "a.csv").read_bytes().decode("utf-8")
+    assert "Hôpital de la Croix-Rousse" in text
+    assert text.count("\r\n") == text.count("\n") == 5
 
 
 def test_how_far_it_is_is_shown(doctor, tmp_path, monkeypatch):

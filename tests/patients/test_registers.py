@@ -131,6 +131,16 @@ def test_a_structure_is_named_by_its_finess_else_its_siret_else_its_own_number(t
     assert "Ligne 4 " in complained
 
 
+def test_a_line_of_the_directory_ends_where_it_ends(tmp_path):
+    """A carriage return inside a cell, as word processors leave: the extraction quotes nothing."""
+    lines = DIRECTORY.read_text().splitlines()
+    name = registers_of_access.COLUMNS["structure_name"]
+    path = tmp_path / "directory.txt"
+    path.write_bytes("\r\n".join([lines[0], _named(lines[1], lines[0].split("|"), name, "A\rB"), ""]).encode())
+    said, complained = load("load_professionals", path)
+    assert (said.partition(" lignes lues")[0], complained) == ("1", "")
+
+
 def _named(line, names, column, value):
     row = line.split("|")
     row[names.index(column)] = value

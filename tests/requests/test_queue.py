@@ -283,6 +283,32 @@ def test_a_contested_access_is_an_operator_s_to_answer(agent, operator):
     assert line.address == f"/admin/access/contest/{row.pk}/change/"
 
 
+def test_a_contested_access_is_reminded_to_who_follows_it(operator, settings):
+    settings.OPERATOR_EMAIL = "exploitation@example.org"
+    row, free = contested(NOW + 2 * DAY, owner=operator), contested(NOW + 2 * DAY, reminded=7)
+    found = {one.id: one for one in request_reminders.due(TODAY)}
+    assert found[row.pk] == request_reminders.Due(
+        table=Contest,
+        dossier_id=row.dossier_id,
+        id=row.pk,
+        number="accès contesté le 09/03/2027",
+        kind="Contestation d'un accès",
+        state="en cours d'examen",
+        due_on=TODAY + 2 * DAY,
+        days=2,
+        owner=f"operator:{operator.pk}",
+        owner_name="Odile B",
+        reminded=None,
+    )
+    other = found[free.pk]
+    assert (other.state, other.owner, other.owner_name, other.reminded) == ("reçue", "", "", 7)
+    letters = request_reminders.letters(TODAY)
+    assert {address: [one.id for one in some] for address, some in letters.items()} == {
+        "odile@example.org": [row.pk],
+        "exploitation@example.org": [free.pk],
+    }
+
+
 def test_its_state_is_whether_it_is_followed_and_answered(operator):
     contested(NOW, owner=operator)
     (line,) = request_queue.lines(operator)

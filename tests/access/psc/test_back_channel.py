@@ -7,7 +7,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from rest_framework.test import APIClient
 
-from access import identity
+from access import identity, logout_token
 from access.models import EndedSession
 from tests import factories as make
 from tests.access.psc.conftest import logout_claims
@@ -154,6 +154,13 @@ def test_only_the_issuer_ends_a_session(client, provider, sign):
     token = sign(provider, logout_claims(provider, sub="f:psc:8"))
     assert client.post(DOOR, {"logout_token": token}).status_code == 400
     assert not EndedSession.objects.exists()
+
+
+def test_a_token_is_as_long_as_may_be_and_no_longer(client, provider, monkeypatch):
+    token = provider.sign(logout_claims(provider, sid="une-session"))
+    for longest, status in ((len(token) - 1, 400), (len(token), 200)):
+        monkeypatch.setattr(logout_token, "LONGEST", longest)
+        assert client.post(DOOR, {"logout_token": token}).status_code == status
 
 
 def test_a_header_that_names_another_kind_of_token_is_refused(client, provider):
