@@ -36,8 +36,8 @@ MOST = 200  # of each table, the latest
 @dataclass
 class Change:
     label: str
-    old: str
     new: str
+    old: str = ""  # of what begins: nothing
 
 
 @dataclass
@@ -85,7 +85,7 @@ def _dossier(dossier_id: uuid.UUID) -> Iterator[Step]:
         moved = row["history_type"] == "+" or any(one.label == _label(Dossier, "state") for one in step.changes)
         step.what = f"Dossier {_said(Dossier, 'state', row['state'])}" if moved else "Dossier modifié"
         if row["history_type"] == "+":
-            step.changes = [Change("ouvert", "", _said(Dossier, "opened_channel", row["opened_channel"]))]
+            step.changes = [Change("ouvert", _said(Dossier, "opened_channel", row["opened_channel"]))]
         if row["history_type"] == "+" or step.changes:
             yield step
 
@@ -110,7 +110,7 @@ def _representations(dossier_id: uuid.UUID) -> Iterator[Step]:
             step.reason = step.reason or row["evidence"]  # the paper of its beginning: it ends on none
         if began:
             ends = row["until"]
-            step.changes = [Change("jusqu'au", "", _said(Representation, "until", ends))] if ends else []
+            step.changes = [Change("jusqu'au", _said(Representation, "until", ends))] if ends else []
         if began or step.changes:
             yield step
 
@@ -125,7 +125,7 @@ def _steps(
         former = before.get(row[key])
         step = Step(row["history_date"], "", row["history_change_reason"] or "", row["history_user_id"])
         step.changes = [
-            Change(_label(model, name), _said(model, name, former[name]), _said(model, name, row[name]))
+            Change(_label(model, name), _said(model, name, row[name]), _said(model, name, former[name]))
             for name in compared
             if former is not None and former[name] != row[name]
         ]

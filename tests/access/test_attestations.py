@@ -114,6 +114,7 @@ def test_the_operator_is_told_once_of_each_in_one_line_and_one_mail(dossier, set
     ] * 2
     (sent,) = mail.outbox
     assert sent.to == ["exploitation@example.org"]
+    assert "depuis plus de 72 heures : 1 de plus." in sent.body and settings.BACKOFFICE_URL in sent.body
     assert "surdosage" not in sent.body
     for row in (late, recent):
         row.refresh_from_db()

@@ -65,6 +65,18 @@ def test_what_was_done_is_said_with_its_date_its_author_its_reason_and_what_chan
     assert all(row[0][0] == str(day.day) and str(day.year) in row[0] for row in rows(client))
 
 
+def test_what_begins_with_an_end_says_it(client, agent, opened):
+    ends = dt.datetime(2031, 5, 2, 21, 59, tzinfo=dt.UTC)
+    guardian = make.UserFactory(first_name="Nora", last_name="Haddad")
+    row = Representation(
+        dossier=opened, user=guardian, role="guardian", recorded_by="x", until=ends, evidence="Jugement, n° 12"
+    )
+    row._history_user = agent.actor()
+    row.save(force_insert=True)
+    said = "Tuteur : Nora Haddad | Karim | Jugement, n° 12 | Jusqu'au : 02/05/2031 23:59"
+    assert read(client)[0] == said
+
+
 def test_what_the_holder_decided_of_her_readers_and_who_helps_her_are_not_here(client, agent, opened):
     before = read(client)
     opened.allows_break_glass, opened.shows_masked_in_emergency, opened.masks_new_documents = True, True, True

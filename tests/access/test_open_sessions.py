@@ -168,6 +168,18 @@ def test_eight_hours_are_looked_at_on_pages_and_not_by_the_interface(rf, setting
     assert (SESSION_KEY not in request.session) is ends
 
 
+@pytest.mark.parametrize(("watch", "kept"), [({}, True), ({"is_watch": False}, True), ({"is_watch": True}, False)])
+def test_an_answer_to_a_watch_puts_no_end_off(rf, settings, watch, kept):
+    request, middleware = rf.get("/"), QuietSessionMiddleware(lambda asked: HttpResponse())
+    middleware.process_request(request)
+    request.session[SESSION_KEY] = "x"
+    for name, value in watch.items():
+        setattr(request, name, value)
+    answer = middleware.process_response(request, HttpResponse())
+    assert (settings.SESSION_COOKIE_NAME in answer.cookies) is kept
+    assert Session.objects.exists() is kept
+
+
 def test_a_page_that_watches_alone_keeps_no_session_alive(enter, time_machine):
     time_machine.move_to(NOON, tick=False)
     browser = enter()
