@@ -21,7 +21,7 @@ from access import (
     request_reminders,
     teams,
 )
-from access.models import CareTeam, Contest, EmergencyAccess, Professional, Representation, User
+from access.models import CareTeam, Contest, EmergencyAccess, Invitation, Professional, Representation, User
 from audit import trail
 from audit.scoped import uuid7
 from audit.trail import SYSTEM, Event
@@ -188,6 +188,96 @@ def test_no_address_is_looked_for_when_nobody_follows_what_is_due(django_assert_
     contested(None)
     with django_assert_num_queries(2):
         request_reminders.letters(TODAY)
+
+
+# -- in which order ------------------------------------------------------------------------------------------
+MOMENTS = [NOW - days * DAY for days in (3, 5, 2, 4)]
+OLDEST, LATEST = sorted(MOMENTS), sorted(MOMENTS)[::-1]
+
+
+def guardians_at(dossier):
+    for at in MOMENTS:
+        Representation.objects.create(
+            dossier=dossier, user=make.UserFactory(), role="guardian", recorded_by="x", since=at
+        )
+
+
+def represented(dossier):
+    guardians_at(dossier)
+    return [row.since for row in persons.running(dossier.pk, "guardian")]
+
+
+def reached(dossier):
+    guardians_at(dossier)
+    return [row.since for row in recovery.accounts_of(dossier.pk)]
+
+
+def invited(dossier):
+    for number, at in enumerate(MOMENTS):
+        Invitation.objects.create(
+            dossier=dossier, role="carer", email=f"x{number}@example.org", digest=b"x" * 32, invited_by="x",
+            created_at=at, expires_at=NOW + DAY,
+        )  # fmt: skip
+    return [row.created_at for row in persons.waiting(dossier.pk)]
+
+
+def emergencies_at(dossier):
+    for at in MOMENTS:
+        broke(dossier, (NOW - at) // HOUR)
+
+
+def came_at(dossier):
+    emergencies_at(dossier)
+    return [one.since for one in emergencies_seen.came(dossier.pk)]
+
+
+def late_at(dossier):
+    emergencies_at(dossier)
+    return [one.since for one in attestations.missing(NOW + DAY)]
+
+
+def told_at(dossier):
+    doctor = make.ProfessionalFactory()
+    make.treat(dossier, doctor)
+    emergencies_at(dossier)
+    return [one.at for one in emergencies_seen.alerts(make.account(doctor), NOW - 9 * DAY)]
+
+
+def contested_at(dossier):
+    for at in MOMENTS:
+        contested(None, due_at=at)
+    return [row.due_at for row in request_queue._contests(operator("odile"), request_queue.ALL)]
+
+
+def answered_at(dossier):
+    for at in MOMENTS:
+        contested(None, due_at=at, answered_at=NOW, answer="Vu.")
+    return [row.due_at for row in request_queue._contests(operator("odile"), request_queue.OVER)]
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (represented, OLDEST),
+        (reached, OLDEST),
+        (invited, OLDEST),
+        (came_at, LATEST),
+        (late_at, OLDEST),
+        (told_at, OLDEST),
+        (contested_at, OLDEST),
+        (answered_at, LATEST),
+    ],
+)
+def test_the_oldest_is_first_where_something_is_to_be_done_and_the_latest_where_it_is_over(dossier, read, expected):
+    assert read(dossier) == expected
+
+
+@pytest.mark.parametrize("read", [came_at, told_at])
+def test_past_its_end_an_emergency_list_keeps_what_it_would_tell_first(dossier, monkeypatch, read):
+    assert (emergencies_seen.SHOWN, emergencies_seen.REGULATION_SHOWN) == (50, 200)
+    monkeypatch.setattr(emergencies_seen, "SHOWN", 2)
+    monkeypatch.setattr(emergencies_seen, "REGULATION_SHOWN", 2)
+    assert read(dossier) == (LATEST if read is came_at else OLDEST)[:2]
 
 
 # -- at the same moment, and past the end --------------------------------------------------------------------

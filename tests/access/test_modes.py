@@ -46,6 +46,8 @@ def test_the_ground_on_which_he_reads_now_and_its_end(caller, known, said):
     dossier = make.DossierFactory()
     opened(dossier, caller.user, "break_glass", 4)
     opened(dossier, caller.user, "number", 2)
+    opened(dossier, caller.user, "break_glass", 5, since=NOW - 3 * HOUR)  # running too, less long
+    opened(dossier, caller.user, "number", 3, since=NOW - 2 * HOUR)
     opened(dossier, caller.user, "break_glass", 1, since=NOW - 2 * HOUR)  # over
     opened(dossier, make.account(make.ProfessionalFactory()), "break_glass", 9)  # another's
     opened(make.DossierFactory(), caller.user, "break_glass", 9)  # elsewhere
