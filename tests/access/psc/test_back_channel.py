@@ -181,8 +181,9 @@ def test_the_id_token_of_a_sign_in_ends_nothing(client, provider, come_in, nurse
     assert client.get("/pro/").status_code == 200
 
 
-def test_only_posts_are_heard(client, provider):
+def test_only_posts_with_a_token_are_heard(client, provider):
     assert client.get(DOOR).status_code == 405
+    assert client.post(DOOR, {}).status_code == 400
 
 
 def test_what_is_long_over_is_forgotten(client, provider, time_machine):
