@@ -168,6 +168,13 @@ def test_a_header_that_names_another_kind_of_token_is_refused(client, provider):
     assert client.post(DOOR, {"logout_token": token}).status_code == 400
 
 
+@pytest.mark.parametrize("ago", [20, 60])
+def test_a_clock_half_a_minute_ahead_of_the_issuer_s_loses_no_token(client, provider, program, nurse, ago):
+    ended = int(time.time()) - ago
+    assert works(program(nurse, exp=ended)) is (ago < 30)
+    assert (say(client, provider, sid="une-session", exp=ended).status_code == 200) is (ago < 30)
+
+
 def test_a_logout_token_serves_once(client, provider):
     claims = logout_claims(provider, sid="une-session")
     tokens = [provider.sign(claims), provider.sign(claims | {"sid": "une-autre"})]

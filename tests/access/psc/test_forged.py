@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import time
 
 import pytest
 import requests
@@ -85,6 +86,18 @@ def test_the_same_forger_telling_the_truth_is_believed(client, provider, come_in
     """Or the refusals above would prove nothing."""
     lie_about_the_id_token(provider, provider.sign)
     assert come_in(client, nurse).status_code == 302
+
+
+@pytest.mark.parametrize("ago", [20, 60])
+def test_a_clock_half_a_minute_ahead_of_the_issuer_s_shuts_nobody_out(client, provider, come_in, nurse, ago):
+    """ID token, then signed user information: each past its end by that much."""
+    ended = int(time.time()) - ago
+    lie_about_the_id_token(provider, lambda claims: provider.sign(claims | {"exp": ended}))
+    first = come_in(client, nurse)
+    lie_about_the_id_token(provider, provider.sign)
+    lie_about_the_person(provider, signed(provider, exp=ended))
+    second = come_in(client, nurse)
+    assert [first.status_code == 302, second.status_code == 302] == [ago < 30] * 2
 
 
 # -- the signature -------------------------------------------------------------------------------------------
