@@ -134,7 +134,7 @@ WORDS = {
 }  # fmt: skip
 BY = {
     "", "backoffice", "certificate", "code", "code de guichet", "commande", "commande+code", "compte", "compte+code",
-    "cpe", "cps", "démonstration", "e-mail", "e-mail+code", "fichier", "password", "password+code",
+    "cpe", "cps", "démonstration", "e-mail", "e-mail+code", "fichier", "mfa", "password", "password+code",
     "password+code+counter_code", "password+mfa", "password+mfa+counter_code", "psc", "second facteur",
 }  # fmt: skip
 
