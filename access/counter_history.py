@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -59,8 +59,7 @@ def history(request: HttpRequest) -> HttpResponse:
     dossier = dossier_of(person) if person else None
     if dossier is None or dossier.state == Dossier.State.DESTROYED:
         return redirect("counter_sheet" if person else "counter_find")
-    with transaction.atomic(durable=True):
-        trail.record(Event.SHEET_READ, by=agent_of(request).actor(), dossier_id=dossier.pk, object_kind="history")
+    trail.record_now(Event.SHEET_READ, by=agent_of(request).actor(), dossier_id=dossier.pk, object_kind="history")
     return show(
         request,
         "counter/history.html",

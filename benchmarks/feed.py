@@ -122,8 +122,8 @@ def main(lines: int, kill: bool) -> None:
         write(path, numbers)
         size = path.stat().st_size
         bare = bare_copy(path)
-        kills = killed_three_times(path, lines) if kill else 0
         began = time.perf_counter()
+        kills = killed_three_times(path, lines) if kill else 0
         done = subprocess.run(command(path), cwd=ground.ROOT, check=True, stdout=subprocess.PIPE, text=True)
         took = time.perf_counter() - began
     tell(lines, size, bare, took, kills, done.stdout.strip())
@@ -136,10 +136,9 @@ def tell(lines: int, size: int, bare: float, took: float, kills: int, said: str)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     print(f"{lines:,} lines, {size / 1e6:.0f} MB, {lines // A_PERSON:,} dossiers")
     print(f"  bare COPY, same indexes   {lines / bare:>9,.0f} lines/s")
+    print(f"  feed, traces and merge    {lines / took:>9,.0f} lines/s   ({took / bare:.1f} x the bare COPY)")
     if kills:
-        print(f"  killed {kills} times, then run to its end: {said}")
-    else:
-        print(f"  feed, traces and merge    {lines / took:>9,.0f} lines/s   ({took / bare:.1f} x the bare COPY)")
+        print(f"  these include {kills} kills; the last run: {said}")
     print(f"  peak memory of the command {peak} MB; care lines in the dossiers: {kept:,}")
     if kept != lines:
         raise SystemExit("lines are missing or twice there")

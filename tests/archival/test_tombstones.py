@@ -109,7 +109,7 @@ def test_a_disk_that_is_not_mounted_is_not_an_empty_journal(due, two, settings, 
     settings.TOMBSTONES = [two[0], tmp_path / "unmounted" / "journal"]
     assert "ne répond pas" in told().said
     assert destruction.run(limit=10) == 0
-    with pytest.raises(CommandError, match="à relancer"):
+    with pytest.raises(CommandError, match="relancez"):
         again(apply=True)
     assert contents.read(due.documents.get()) == b"abc"
 

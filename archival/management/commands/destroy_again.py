@@ -22,6 +22,8 @@ class Command(BaseCommand):
                 return
             done = sum(one is not None for one in restored.replay(found))
         except OSError as error:
-            raise CommandError(f"Arrêtée là, à relancer : {error}") from error
+            raise CommandError(
+                f"Un disque ne répond pas ou est plein ({error}) : remettez-le, puis relancez la commande."
+            ) from error
         left = f", {len(found) - done} le seront dans l'heure" if done < len(found) else ""
         self.stdout.write(f"{done} dossiers revenus, détruits de nouveau{left}.")
