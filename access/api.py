@@ -150,6 +150,15 @@ class Opened(serializers.Serializer[Any]):
     opened_at = serializers.DateTimeField()
 
 
+class OpenedAlready(Problem):
+    """The dossier she has; nothing of it when the key of the call served for another."""
+
+    id = serializers.CharField(required=False)
+    state = serializers.CharField(required=False)
+    patient = serializers.CharField(required=False)
+    opened_at = serializers.DateTimeField(required=False)
+
+
 class Permission(serializers.Serializer[Any]):
     """The caller's own situation on a dossier, in the words of the DMP (TD0.2)."""
 
@@ -198,7 +207,7 @@ def status_of(facts: Facts) -> str:
         operation_id="ouvrir_dossier",
         summary="Ouvrir le dossier d'une personne, avec son consentement exprès",
         request=Opening,
-        responses={201: Opened, **ERRORS},
+        responses={201: Opened, **ERRORS, 409: OpenedAlready},
         parameters=[KEY],
     )
 )

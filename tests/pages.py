@@ -2,6 +2,7 @@
 Python in a page, no class that no style knows.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 from django.test import Client
+
+from tests.described import misnamed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {200, 204, 206, 301, 302, 304, 400, 403, 404, 405, 406, 409, 410, 413, 415, 416, 422, 429, 500, 503}
@@ -71,11 +74,15 @@ class Reader(logging.Handler):
         if not letter.to or not all(isinstance(part, str) and " " in part for part in said) or PYTHON.search(said[1]):
             self.found.append(f"mail to {letter.to}: {said}")
 
-    def read(self, path: str, answer: Any) -> None:
+    def read(self, method: str, path: str, answer: Any) -> None:
         more = PROGRAMS[1] if path.startswith(PROGRAMS[0]) else set()
         if answer.status_code not in PAGES | more:
             self.found.append(f"{path}: {answer.status_code}")
-        if answer.streaming or not answer.get("Content-Type", "").startswith("text/html"):
+        kind = answer.get("Content-Type", "")
+        if path.startswith("/api/v1/") and not answer.streaming and "json" in kind:
+            names = misnamed(method, path, answer.status_code, json.loads(answer.content))
+            self.found += [f"{method} {path} {answer.status_code}: « {name} » is not as described" for name in names]
+        if answer.streaming or not kind.startswith("text/html"):
             return
         page = answer.content.decode(errors="replace")
         shown = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
@@ -113,7 +120,7 @@ def watch() -> None:
     @wraps(request)
     def read(self: Client, **asked: Any) -> Any:
         answer = request(self, **asked)
-        reader.read(asked.get("PATH_INFO", ""), answer)
+        reader.read(asked.get("REQUEST_METHOD", "GET"), asked.get("PATH_INFO", ""), answer)
         return answer
 
     Client.request = read  # type: ignore[method-assign]
