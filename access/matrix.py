@@ -144,7 +144,8 @@ def load(
     `said`: its name, status, source, and the digest of its file. What says nothing new changes nothing.
     """
     with transaction.atomic():
-        version = MatrixVersion.objects.filter(name=said["name"]).first() or MatrixVersion()
+        known = MatrixVersion.objects.select_for_update(of=("self",))
+        version = known.filter(name=said["name"]).first() or MatrixVersion()
         new = said | ({"effective_from": effective_from} if effective_from is not None else {})
         same = all(getattr(version, name) == value for name, value in new.items())
         if same and not version._state.adding and readable_in(version) == readable:

@@ -33,9 +33,8 @@ class Command(LoadCommand):
                 terms.load(folder, done)
         except terms.WrongTable as error:
             raise CommandError(f"Rien n'a été chargé. {error}") from error
-        manifests = b"".join(
-            (folder / "tables.json").read_bytes() for folder in folders
-        )  # each names its files' digests
+        # Each manifest names the digests of its files.
+        manifests = b"".join((folder / "tables.json").read_bytes() for folder in folders)
         registers.keep(RegisterLoad.Register.CODES, sha256(manifests).hexdigest(), done, by=by, reason=reason)
         draft = matrix.content_of(folders[1] / "matrix_draft.csv")
         known = MatrixVersion.objects.filter(name="brouillon 2026-11").first()
